@@ -115,22 +115,32 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// [`Problem::Unterminated`] where no NUL stands before `limit` or the end of the file.
     fn string(&self, offset: u64, limit: u64, what: &'static str) -> Result<Vec<u8>, Error> {
-        // Names are short: small pieces keep the pages touched few in a string table of 70 MB.
-        const PIECE: u64 = 256;
-        let limit = limit.min(self.len());
-        let mut found = Vec::new();
-        let mut at = offset;
-        while at < limit {
-            let piece = self.read(at, PIECE.min(limit - at), what)?;
-            if let Some(end) = piece.iter().position(|&byte| byte == 0) {
-                found.extend(piece.iter().take(end));
-                return Ok(found);
-            }
-            at += piece.len() as u64;
-            found.extend_from_slice(&piece);
-        }
-        Err(Error { what, offset, problem: Problem::Unterminated })
+        string_of(self, offset, limit, what)
     }
+}
+
+/// The NUL-terminated string at `offset` of a file, read piece by piece.
+pub(crate) fn string_of(
+    source: &(impl Source + ?Sized),
+    offset: u64,
+    limit: u64,
+    what: &'static str,
+) -> Result<Vec<u8>, Error> {
+    // Names are short: small pieces keep the pages touched few in a string table of 70 MB.
+    const PIECE: u64 = 256;
+    let limit = limit.min(source.len());
+    let mut found = Vec::new();
+    let mut at = offset;
+    while at < limit {
+        let piece = source.read(at, PIECE.min(limit - at), what)?;
+        if let Some(end) = memchr::memchr(0, &piece) {
+            found.extend(piece.iter().take(end));
+            return Ok(found);
+        }
+        at += piece.len() as u64;
+        found.extend_from_slice(&piece);
+    }
+    Err(Error { what, offset, problem: Problem::Unterminated })
 }
 
 /// The ranges in ascending order, overlapping and neighbouring ones as one, empty ones left out.
@@ -179,6 +189,10 @@ impl<S: Source + ?Sized> Source for &S {
     fn get(&self, range: Range<u64>) -> Option<Cow<'_, [u8]>> {
         S::get(self, range)
     }
+
+    fn string(&self, offset: u64, limit: u64, what: &'static str) -> Result<Vec<u8>, Error> {
+        S::string(self, offset, limit, what)
+    }
 }
 
 impl<S: Source + ?Sized> Source for Box<S> {
@@ -188,6 +202,10 @@ impl<S: Source + ?Sized> Source for Box<S> {
 
     fn get(&self, range: Range<u64>) -> Option<Cow<'_, [u8]>> {
         S::get(self, range)
+    }
+
+    fn string(&self, offset: u64, limit: u64, what: &'static str) -> Result<Vec<u8>, Error> {
+        S::string(self, offset, limit, what)
     }
 }
 

@@ -124,7 +124,7 @@
 //! operation  -> plan, object, python
 //! loader     -> vfs, elf, macho
 //! python     -> vfs
-//! vfs        -> edit
+//! vfs        -> elf
 //! plan       -> edit
 //! object     -> elf, macho
 //! elf        -> edit

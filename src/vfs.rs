@@ -10,8 +10,10 @@ pub use os::OsVfs;
 pub use overlay::Overlay;
 
 use crate::bytes::Source;
+use crate::elf::Headers;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Links that are followed before a path counts as a loop, as Linux's `MAXSYMLINKS`.
 pub const MAX_LINKS: usize = 40;
@@ -94,6 +96,24 @@ pub trait Vfs: Sync {
     /// # Errors
     /// The error of the operating system; [`io::ErrorKind::InvalidInput`] for anything but a regular file.
     fn open(&self, path: &Path) -> io::Result<Box<dyn Source + '_>>;
+
+    /// The headers of the file at a path, which has that device and inode, and is read through `source` where
+    /// it is open. Where files are remembered, each file is read for this once.
+    ///
+    /// # Errors
+    /// As for [`Self::open`], where the file is opened.
+    fn headers(
+        &self,
+        path: &Path,
+        _id: (u64, u64),
+        source: Option<&dyn Source>,
+    ) -> io::Result<Arc<Headers>> {
+        let headers = match source {
+            Some(source) => Headers::of(source),
+            None => Headers::of(self.open(path)?.as_ref()),
+        };
+        Ok(Arc::new(headers))
+    }
 
     /// Is a path on a file system of which no code can be mapped, because it is mounted `noexec`? `false` where
     /// that is not known, as for the files of another system.

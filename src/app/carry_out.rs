@@ -96,6 +96,9 @@ impl App {
     /// Are other operations than this one in effect on a target? If that cannot be determined, the answer is
     /// yes, because a command that names the operation never undoes too much.
     fn follows_others(&self, chosen: &Chosen, operation: &str) -> bool {
+        if self.place(chosen).is_ok_and(|place| place.store.has_only(operation).unwrap_or(false)) {
+            return false;
+        }
         let is_other = |id: &String| id != operation;
         self.diff(chosen)
             .map_or(true, |files| files.iter().any(|file| file.operations.iter().any(is_other)))

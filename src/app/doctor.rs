@@ -4,7 +4,7 @@ use super::{App, Chosen, Error, Work};
 use crate::diagnosis::diagnose::{Diagnosis, diagnose_asked};
 use crate::findings::finding::{Finding, Severity};
 use crate::loader::Settings;
-use crate::vfs::Vfs;
+use crate::vfs::{OsVfs, Vfs};
 use crate::world::{Question, World};
 use std::collections::BTreeSet;
 
@@ -28,6 +28,8 @@ pub struct Diagnosed {
     pub leads_out: bool,
     /// The number of files that a repair would edit.
     pub files: usize,
+    /// What was read of the files, for a plan. It is only freed with the result.
+    pub(super) read: Option<OsVfs>,
 }
 
 impl Diagnosed {
@@ -39,7 +41,7 @@ impl Diagnosed {
             .any(|directory| !world.contains(vfs, directory));
         let files: BTreeSet<_> = fixable(&diagnosis).map(|finding| &finding.object).collect();
         let files = files.len();
-        Self { world, diagnosis, leads_out, files }
+        Self { world, diagnosis, leads_out, files, read: None }
     }
 
     /// The findings that a repair would fix, except those of severity `info`.
@@ -70,7 +72,8 @@ impl App {
         view.require_sound()?;
         self.require_something(chosen, &diagnosed.world, &diagnosed.diagnosis.findings)?;
         drop(work);
-        Ok(diagnosed)
+        drop(view);
+        Ok(Diagnosed { read: Some(files), ..diagnosed })
     }
 }
 

@@ -41,8 +41,8 @@ impl App {
             return Ok(());
         }
         let work = self.begin(Work::Planning);
-        let files = self.vfs.remembering();
-        let view = self.view(&files, chosen)?;
+        let read = diagnosed.read.take().unwrap_or_else(|| self.vfs.remembering());
+        let view = self.view(&read, chosen)?;
         let question = self.question(&view, &how.question)?;
         let allow_absolute = diagnosed.leads_out;
         let mut how = planner::Options { question, allow_absolute, ..Default::default() };
@@ -63,6 +63,8 @@ impl App {
                 finding.refusal.clone_from(&left.refusal);
             }
         }
+        drop(view);
+        diagnosed.read = Some(read);
         Ok(())
     }
 

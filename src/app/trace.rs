@@ -300,12 +300,12 @@ impl App {
         let Some(summary) = inventory::summary_of(&self.vfs, &program) else {
             return Silence::NotElf(program);
         };
-        match summary.interpreter {
+        match &summary.interpreter {
             None if summary.kind != Kind::Shared || summary.needed.is_empty() => {
                 Silence::Static(program)
             }
-            Some(loader) if !String::from_utf8_lossy(&loader).contains("ld-linux") => {
-                Silence::OtherLoader(program, String::from_utf8_lossy(&loader).into_owned())
+            Some(loader) if !String::from_utf8_lossy(loader).contains("ld-linux") => {
+                Silence::OtherLoader(program, String::from_utf8_lossy(loader).into_owned())
             }
             _ => Silence::NoAnswer(program),
         }

@@ -2,6 +2,7 @@
 
 use super::{App, Chosen, Error};
 use crate::bytes::Source;
+use crate::elf::Headers;
 use crate::loader;
 use crate::python::target::{self, Target};
 use crate::python::wheel::Wheel;
@@ -9,6 +10,7 @@ use crate::vfs::{DirEntry, FileKind, Metadata, OsVfs, Vfs};
 use crate::world::{Question, World};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The files of a target.
 pub enum View<'a> {
@@ -189,6 +191,15 @@ impl Vfs for Mounted<'_> {
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Source + '_>> {
         self.of(path).open(path)
+    }
+
+    fn headers(
+        &self,
+        path: &Path,
+        id: (u64, u64),
+        source: Option<&dyn Source>,
+    ) -> io::Result<Arc<Headers>> {
+        self.of(path).headers(path, id, source)
     }
 
     fn is_noexec(&self, path: &Path) -> bool {

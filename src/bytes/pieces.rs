@@ -1,6 +1,6 @@
 //! Small reads of a file, answered from larger ones.
 
-use super::Source;
+use super::{Error, Source, string_of};
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -13,6 +13,9 @@ const PIECE: u64 = 8 << 10;
 /// A read of at most this many bytes that begins in the first half of a piece ends within the piece.
 const STEP: u64 = PIECE / 2;
 
+/// Most strings are shorter than this, with their NUL.
+const USUAL_STRING: u64 = 256;
+
 /// The pieces that are kept of a file: its header, a table, the strings of the table, and one more.
 const MAX_PIECES: usize = 4;
 
@@ -22,20 +25,48 @@ pub(crate) struct Pieces(Mutex<VecDeque<(u64, Vec<u8>)>>);
 
 impl Pieces {
     /// The bytes of a range in a file of `len` bytes; `None` if the range is long, or cannot be read with
-    /// what is around it by `read`, which fills a buffer with the bytes from an offset on.
+    /// what is around it by `read`, which returns as many bytes from an offset on as it is given.
     pub(crate) fn small(
         &self,
         len: u64,
         range: &Range<u64>,
-        read: impl FnOnce(&mut [u8], u64) -> Option<()>,
+        read: impl FnOnce(usize, u64) -> Option<Vec<u8>>,
     ) -> Option<Vec<u8>> {
+        self.with(len, range, read, |bytes, wanted| bytes.get(..wanted).map(<[u8]>::to_vec))?
+    }
+
+    /// The string from `range.start` on without its NUL, if it ends within the range and is read with what is
+    /// around it.
+    pub(crate) fn string(
+        &self,
+        len: u64,
+        range: &Range<u64>,
+        read: impl FnOnce(usize, u64) -> Option<Vec<u8>>,
+    ) -> Option<Vec<u8>> {
+        let short = range.start..range.end.min(range.start.saturating_add(USUAL_STRING));
+        self.with(len, &short, read, |bytes, wanted| {
+            let bytes = bytes.get(..wanted)?;
+            bytes.get(..memchr::memchr(0, bytes)?).map(<[u8]>::to_vec)
+        })?
+    }
+
+    /// Shows a piece from the start of a range on, and how many bytes of it the range has.
+    fn with<T>(
+        &self,
+        len: u64,
+        range: &Range<u64>,
+        read: impl FnOnce(usize, u64) -> Option<Vec<u8>>,
+        show: impl Fn(&[u8], usize) -> T,
+    ) -> Option<T> {
         if range.start > range.end || range.end > len || range.end - range.start > STEP {
             return None;
         }
+        let wanted = usize::try_from(range.end - range.start).ok()?;
         let within = |(start, bytes): &(u64, Vec<u8>)| {
             let from = usize::try_from(range.start.checked_sub(*start)?).ok()?;
-            let to = usize::try_from(range.end - *start).ok()?;
-            bytes.as_slice().get(from..to).map(<[u8]>::to_vec)
+            let bytes =
+                bytes.as_slice().get(from..).filter(|bytes| <[u8]>::len(bytes) >= wanted)?;
+            Some(show(bytes, wanted))
         };
         // Pieces are put in whole.
         let mut pieces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -43,8 +74,7 @@ impl Pieces {
             return Some(found);
         }
         let start = range.start - range.start % STEP;
-        let mut piece = vec![0; usize::try_from(PIECE.min(len - start)).ok()?];
-        read(&mut piece, start)?;
+        let piece = read(usize::try_from(PIECE.min(len - start)).ok()?, start)?;
         pieces.truncate(MAX_PIECES - 1);
         pieces.push_front((start, piece));
         pieces.front().and_then(within)
@@ -62,6 +92,10 @@ impl<'a> Piecewise<'a> {
     pub(crate) fn new(source: &'a dyn Source) -> Self {
         Self { source, pieces: Pieces::default() }
     }
+
+    fn piece(&self, len: usize, at: u64) -> Option<Vec<u8>> {
+        Some(self.source.get(at..at + len as u64)?.into_owned())
+    }
 }
 
 impl Source for Piecewise<'_> {
@@ -70,14 +104,18 @@ impl Source for Piecewise<'_> {
     }
 
     fn get(&self, range: Range<u64>) -> Option<Cow<'_, [u8]>> {
-        let read = |piece: &mut [u8], at: u64| {
-            let bytes = self.source.get(at..at + piece.len() as u64)?;
-            piece.copy_from_slice(&bytes);
-            Some(())
-        };
-        match self.pieces.small(self.source.len(), &range, read) {
+        match self.pieces.small(self.source.len(), &range, |len, at| self.piece(len, at)) {
             Some(bytes) => Some(Cow::Owned(bytes)),
             None => self.source.get(range),
+        }
+    }
+
+    fn string(&self, offset: u64, limit: u64, what: &'static str) -> Result<Vec<u8>, Error> {
+        let range = offset..limit.min(self.source.len());
+        let read = |len, at| self.piece(len, at);
+        match self.pieces.string(self.source.len(), &range, read) {
+            Some(string) => Ok(string),
+            None => string_of(self, offset, limit, what),
         }
     }
 }

@@ -33,7 +33,7 @@ use self::session::Session;
 use crate::operation;
 use crate::report::markdown::Fenced;
 use crate::report::words::Words;
-use clap::{FromArgMatches as _, Parser as _};
+use clap::{CommandFactory as _, FromArgMatches as _};
 use std::io;
 use std::process::ExitCode;
 
@@ -44,7 +44,7 @@ pub fn main() -> ExitCode {
         return patchelf::main(&called, &words);
     }
     // Only help and errors need the texts of all commands, so most runs do not build them.
-    let parsed = Arguments::try_parse().or_else(|_| {
+    let parsed = parsed().or_else(|_| {
         let matches = usage::command(settings::width()).try_get_matches();
         matches.and_then(|matches| Arguments::from_arg_matches(&matches))
     });
@@ -66,6 +66,15 @@ pub fn main() -> ExitCode {
             ExitCode::from(error.status())
         }
     }
+}
+
+/// The arguments of this process.
+fn parsed() -> Result<Arguments, clap::Error> {
+    let mut command = Arguments::command();
+    let matches = command.try_get_matches_from_mut(settings::words());
+    // The process keeps the descriptions of all options: to free each of them would be work for nothing.
+    std::mem::forget(command);
+    Arguments::from_arg_matches_mut(&mut matches?)
 }
 
 fn run(arguments: &Arguments) -> Result<u8, Error> {

@@ -48,6 +48,11 @@ pub fn ambient() -> Result<Ambient, app::Error> {
     })
 }
 
+/// The words that this process was called with, its own name first.
+pub fn words() -> std::env::ArgsOs {
+    std::env::args_os()
+}
+
 /// The path by which this program was called: as typed, or in the directory of `PATH` in which a shell found
 /// it.
 fn called_as() -> Option<PathBuf> {

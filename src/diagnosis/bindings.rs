@@ -43,16 +43,19 @@ pub struct Bindings {
     /// same.
     paths: Numbered<OsString>,
     libraries: Numbered<Vec<u8>>,
-    answers: BTreeMap<Key, Option<u32>>,
+    /// By the root and the object that needs something. An object needs a handful of libraries, which stay together.
+    answers: BTreeMap<Key, Vec<Answer>>,
 }
 
-/// The numbers of the root, of the object that needs the library, and of the name.
+/// The numbers of the root and of the object that needs something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     root: u32,
     asking: u32,
-    library: u32,
 }
+
+/// The numbers of the name and of the file, if one is found.
+type Answer = (u32, Option<u32>);
 
 /// A name that resolves to another file than before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,13 +76,56 @@ impl Bindings {
         asking: &Path,
         answers: impl Iterator<Item = (&'d Dependency, Option<&'d Path>)>,
     ) {
-        let (root, asking) =
-            (self.paths.number(root.as_os_str()), self.paths.number(asking.as_os_str()));
+        let (root, asking) = (self.number(root), self.number(asking));
+        let answers = answers.map(|(dependency, found)| {
+            let library = self.libraries.number(&*dependency.name);
+            (library, found.map(|found| self.paths.number(found.as_os_str())))
+        });
+        let answers: Vec<Answer> = answers.collect();
+        self.record(Key { root, asking }, answers.into_iter());
+    }
+
+    /// The number by which a path is known here.
+    pub(super) fn number(&mut self, path: &Path) -> u32 {
+        self.paths.number(path.as_os_str())
+    }
+
+    /// The same as [`Self::add`], given the numbers of all paths.
+    pub(super) fn add_numbered<'d>(
+        &mut self,
+        (root, asking): (u32, u32),
+        answers: impl Iterator<Item = (&'d Dependency, Option<u32>)>,
+    ) {
+        let mut numbered = Vec::with_capacity(answers.size_hint().0);
         for (dependency, found) in answers {
-            let library = self.libraries.number(&dependency.name);
-            let found = found.map(|found| self.paths.number(found.as_os_str()));
-            self.answers.insert(Key { root, asking, library }, found);
+            numbered.push((self.libraries.number(&*dependency.name), found));
         }
+        self.record(Key { root, asking }, numbered.into_iter());
+    }
+
+    fn record(&mut self, key: Key, answers: impl ExactSizeIterator<Item = Answer>) {
+        if answers.len() == 0 {
+            return;
+        }
+        let known = self.answers.entry(key).or_default();
+        known.reserve_exact(answers.len());
+        for (library, found) in answers {
+            // A header may have a name twice.
+            match known.iter_mut().find(|(known, _)| *known == library) {
+                Some((_, answer)) => *answer = found,
+                None => known.push((library, found)),
+            }
+        }
+    }
+
+    /// Every question and its answer.
+    fn all(&self) -> impl Iterator<Item = (Key, Answer)> {
+        self.answers.iter().flat_map(|(key, answers)| answers.iter().map(|answer| (*key, *answer)))
+    }
+
+    fn of(&self, key: Key, library: u32) -> Option<Option<u32>> {
+        let answer = self.answers.get(&key)?.iter().find(|(known, _)| *known == library);
+        answer.map(|(_, found)| *found)
     }
 
     /// The answer to a question; `None` if nothing was found, or it was not asked.
@@ -88,9 +134,9 @@ impl Bindings {
         let key = Key {
             root: self.paths.known(question.root.as_os_str())?,
             asking: self.paths.known(question.asking.as_os_str())?,
-            library: self.libraries.known(question.library.as_slice())?,
         };
-        self.path((*self.answers.get(&key)?)?)
+        let library = self.libraries.known(question.library.as_slice())?;
+        self.path(self.of(key, library)??)
     }
 
     /// The questions that were answered with one of the files that are `wanted`, in order.
@@ -99,12 +145,14 @@ impl Bindings {
         let is_wanted: Vec<bool> =
             self.paths.all().iter().map(|path| wanted(Path::new(path))).collect();
         let is_wanted = |file: u32| is_wanted.get(file as usize) == Some(&true);
-        let answered = self.answers.iter().filter_map(|(key, found)| Some((key, (*found)?)));
-        let found = answered.filter(|(_, file)| is_wanted(*file)).filter_map(|(key, file)| {
+        let answered =
+            self.all().filter_map(|(key, (library, found))| Some((key, library, found?)));
+        let found = answered.filter(|(.., file)| is_wanted(*file));
+        let found = found.filter_map(|(key, library, file)| {
             Some(Found {
                 root: self.path(key.root)?,
                 asking: self.path(key.asking)?,
-                library: self.library(key.library)?,
+                library: self.library(library)?,
                 file: self.path(file)?,
             })
         });
@@ -118,34 +166,31 @@ impl Bindings {
     pub fn files_of(&self, asking: &Path) -> BTreeSet<&Path> {
         let Some(asking) = self.paths.known(asking.as_os_str()) else { return BTreeSet::new() };
         let answers = self.answers.iter().filter(|(key, _)| key.asking == asking);
-        answers.filter_map(|(_, found)| self.path((*found)?)).collect()
+        answers.flat_map(|(_, found)| found).filter_map(|(_, found)| self.path((*found)?)).collect()
     }
 
     /// Is an object that needs something loaded with the object that a program loads?
     #[must_use]
     pub fn is_loaded_with(&self, root: &Path, asking: &Path) -> bool {
         let number = |path: &Path| self.paths.known(path.as_os_str());
-        let Some((root, asking)) = number(root).zip(number(asking)) else { return false };
-        let first = Key { root, asking, library: 0 };
-        let next = self.answers.range(first..).next();
-        next.is_some_and(|(key, _)| key.root == root && key.asking == asking)
+        let key = number(root).zip(number(asking)).map(|(root, asking)| Key { root, asking });
+        key.is_some_and(|key| self.answers.contains_key(&key))
     }
 
     /// Adds the answers to other questions.
     pub fn extend(&mut self, other: &Self) {
-        for (key, found) in &other.answers {
+        for (key, answers) in &other.answers {
             let (Some(root), Some(asking)) = (other.path(key.root), other.path(key.asking)) else {
                 continue;
             };
-            let Some(library) = other.library(key.library) else { continue };
-            let key = Key {
-                root: self.paths.number(root.as_os_str()),
-                asking: self.paths.number(asking.as_os_str()),
-                library: self.libraries.number(library),
-            };
-            let found = found.and_then(|found| other.path(found));
-            let found = found.map(|found| self.paths.number(found.as_os_str()));
-            self.answers.insert(key, found);
+            let key = Key { root: self.number(root), asking: self.number(asking) };
+            let answers = answers.iter().filter_map(|(library, found)| {
+                let library = self.libraries.number(other.library(*library)?);
+                let found = found.and_then(|found| other.path(found));
+                Some((library, found.map(|found| self.paths.number(found.as_os_str()))))
+            });
+            let answers: Vec<Answer> = answers.collect();
+            self.record(key, answers.into_iter());
         }
     }
 
@@ -153,10 +198,10 @@ impl Bindings {
     /// name: each answer once, `None` if nothing is found.
     #[must_use]
     pub fn of_library(&self, leaf: &[u8]) -> BTreeSet<Option<&Path>> {
-        let asked = self.answers.iter().filter(|(key, _)| {
-            self.library(key.library).is_some_and(|library| leaf_of(library) == leaf)
+        let asked = self.all().filter(|(_, (library, _))| {
+            self.library(*library).is_some_and(|library| leaf_of(library) == leaf)
         });
-        let answers: BTreeSet<Option<u32>> = asked.map(|(_, found)| *found).collect();
+        let answers: BTreeSet<Option<u32>> = asked.map(|(_, (_, found))| found).collect();
         answers.into_iter().map(|found| found.and_then(|found| self.path(found))).collect()
     }
 
@@ -164,13 +209,15 @@ impl Bindings {
     /// names.
     #[must_use]
     pub fn always_found(&self) -> HashSet<&[u8]> {
-        let (mut found, mut lacking) = (BTreeSet::new(), BTreeSet::new());
-        for (key, answer) in &self.answers {
+        let libraries = self.libraries.all().len();
+        let (mut found, mut lacking) = (vec![false; libraries], vec![false; libraries]);
+        for (_, (library, answer)) in self.all() {
             let list = if answer.is_some() { &mut found } else { &mut lacking };
-            list.insert(key.library);
+            list.get_mut(library as usize).into_iter().for_each(|it| *it = true);
         }
-        let leaves = |numbers: &BTreeSet<u32>| -> HashSet<&[u8]> {
-            numbers.iter().filter_map(|&number| self.library(number)).map(leaf_of).collect()
+        let leaves = |is_one: &[bool]| -> HashSet<&[u8]> {
+            let numbers = (0_u32..).zip(is_one).filter(|(_, is_one)| **is_one);
+            numbers.filter_map(|(number, _)| self.library(number)).map(leaf_of).collect()
         };
         leaves(&found).difference(&leaves(&lacking)).copied().collect()
     }
@@ -182,14 +229,11 @@ impl Bindings {
         let paths = self.paths.numbers_in(&after.paths);
         let libraries = self.libraries.numbers_in(&after.libraries);
         let number = |numbers: &[Option<u32>], of: u32| numbers.get(of as usize).copied().flatten();
-        let moved = self.answers.iter().filter_map(|(key, before)| {
-            let before = (*before)?;
-            let asked = Key {
-                root: number(&paths, key.root)?,
-                asking: number(&paths, key.asking)?,
-                library: number(&libraries, key.library)?,
-            };
-            let now = *after.answers.get(&asked)?;
+        let moved = self.all().filter_map(|(key, (library, before))| {
+            let before = before?;
+            let asked =
+                Key { root: number(&paths, key.root)?, asking: number(&paths, key.asking)? };
+            let now = after.of(asked, number(&libraries, library)?)?;
             if now.is_some() && now == number(&paths, before) {
                 return None;
             }
@@ -198,7 +242,7 @@ impl Bindings {
                 question: Question {
                     root: path(key.root)?,
                     asking: path(key.asking)?,
-                    library: self.library(key.library)?.to_vec(),
+                    library: self.library(library)?.to_vec(),
                 },
                 before: path(before)?,
                 after: now.and_then(|now| after.path(now)).map(Path::to_owned),

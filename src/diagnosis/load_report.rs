@@ -50,7 +50,7 @@ impl Missing {
     pub fn finding(&self, world: &World, cause: Cause, supply: Supply, cure: Cure) -> Finding {
         let need = Need::new(world.place(&self.asking.path), &self.dependency.name, supply);
         Finding {
-            library: Some(self.dependency.name.clone()),
+            library: Some(self.dependency.name.to_vec()),
             tried: self.dependency.tried.steps().collect(),
             ..fault(cause, &self.asking.path, Evidence::Need(need), cure)
         }
@@ -87,7 +87,7 @@ fn sought(
     missing: &BTreeMap<(PathBuf, Vec<u8>), Missing>,
 ) -> HashSet<(u64, u64)> {
     let by_modules = missing.values().filter(|it| it.root_role == Role::ExtensionModule);
-    let mut names: Vec<&[u8]> = by_modules.map(|it| it.dependency.name.as_slice()).collect();
+    let mut names: Vec<&[u8]> = by_modules.map(|it| &*it.dependency.name).collect();
     let mut sought = HashSet::new();
     while let Some(name) = names.pop() {
         for copy in inventory.known_as(name).filter(|copy| copy.role == Role::Library) {
@@ -176,6 +176,9 @@ impl Seen {
     ) -> Self {
         let mut seen = Self::default();
         let mut names = Names { vfs, world, known: QuickMap::default() };
+        for main in programs.iter().flat_map(|program| &program.main) {
+            main.objects.iter().for_each(|it| _ = names.of(it, &mut seen.bindings));
+        }
         // What is loaded with an object takes kilobytes for each of its libraries. It is evaluated and freed
         // while the next objects are resolved.
         let mut resolved: Vec<Resolved<'_>> = Vec::new();
@@ -193,10 +196,9 @@ impl Seen {
 
     /// Adds what is loaded with one object.
     fn add(&mut self, names: &mut Names<'_>, one: &Resolved<'_>, starting: &[PathBuf]) {
-        let Resolved { root, program, resolution, .. } = one;
+        let Resolved { root, resolution, .. } = one;
         let (vfs, world) = (names.vfs, names.world);
         self.loaded.add(&root.path, resolution);
-        let files = program.files(resolution);
         let interpreter = starting.contains(&root.path).then_some(root.path.as_path());
         let mut wanting = refused_for_stack(vfs, &world.inventory, resolution);
         let maker = world.maker(root).filter(|_| root.role == Role::ExtensionModule);
@@ -204,8 +206,10 @@ impl Seen {
         if resolution.objects.iter().all(|it| it.needed.iter().all(|it| it.found.is_some())) {
             self.complete.insert(root.path.clone());
         }
-        for loaded in &resolution.objects {
-            let path = names.of(loaded);
+        let root_number = self.bindings.number(&root.path);
+        let all: Vec<Known> =
+            resolution.objects.iter().map(|it| names.of(it, &mut self.bindings)).collect();
+        for (loaded, Known { name: path, number, .. }) in resolution.objects.iter().zip(all) {
             if let Some(maker) = &maker {
                 let makers = self.by_modules.entry(loaded.id).or_default();
                 if !makers.contains(maker) {
@@ -213,18 +217,19 @@ impl Seen {
                 }
             }
             if interpreter.is_some() {
-                self.started.insert(path.clone());
+                self.started.insert(path.to_path_buf());
             }
             let summary = &loaded.summary;
             if summary.static_tls.is_some() || summary.wants_executable_stack() {
-                wanting.push((path.clone(), Arc::clone(summary)));
+                wanting.push((path.to_path_buf(), Arc::clone(summary)));
             }
-            let file = |path: &'_ Path| files.get(path.as_os_str()).copied();
-            let answers = loaded.needed.iter().map(|dependency| {
-                let found = dependency.found.as_deref();
-                (dependency, found.map(|path| file(path).unwrap_or(path)))
-            });
-            self.bindings.add(&root.path, &path, answers);
+            let found = loaded
+                .needed
+                .iter()
+                .map(|it| it.found.as_deref().map(|path| names.file(path, &mut self.bindings)));
+            let found: Vec<Option<u32>> = found.collect();
+            let answers = loaded.needed.iter().zip(found);
+            self.bindings.add_numbered((root_number, number), answers);
             for dependency in loaded.needed.iter().filter(|it| it.found.is_none()) {
                 let asking = || object_at(&world.inventory, &path, loaded);
                 let missing = self.add_missing(asking, &path, root, interpreter, dependency);
@@ -233,11 +238,11 @@ impl Seen {
             }
             for problem in &loaded.version_problems {
                 self.clashes.entry(root.path.clone()).or_insert_with(|| Clash {
-                    object: path.clone(),
+                    object: path.to_path_buf(),
                     version: problem.version.clone(),
-                    provider: file(&problem.provider).unwrap_or(&problem.provider).to_owned(),
+                    provider: real_path(resolution, &problem.provider),
                 });
-                let key = (path.clone(), problem.version.clone());
+                let key = (path.to_path_buf(), problem.version.clone());
                 self.versions.entry(key).or_insert_with(|| problem.clone());
             }
         }
@@ -254,7 +259,7 @@ impl Seen {
         interpreter: Option<&Path>,
         dependency: &Dependency,
     ) -> &mut Missing {
-        let key = (path.to_owned(), dependency.name.clone());
+        let key = (path.to_owned(), dependency.name.to_vec());
         let missing = self.missing.entry(key).or_insert_with(|| Missing {
             asking: asking(),
             roots: Vec::new(),
@@ -280,7 +285,6 @@ struct Resolved<'a> {
     root: &'a Object,
     /// Which of the programs it is.
     number: usize,
-    program: &'a Program<'a>,
     resolution: Resolution,
 }
 
@@ -288,7 +292,7 @@ impl<'a> Resolved<'a> {
     fn of(programs: &'a [Program<'a>], root: &'a Object) -> Option<Self> {
         let mut numbered = programs.iter().enumerate();
         let (number, program) = numbered.find(|(_, program)| program.runs(root))?;
-        Some(Self { root, number, program, resolution: program.load(root) })
+        Some(Self { root, number, resolution: program.load(root) })
     }
 }
 
@@ -298,7 +302,7 @@ fn outside(vfs: &dyn Vfs, world: &World, starting: &[PathBuf]) -> Vec<Object> {
     let unknown = starting.iter().filter(|path| world.inventory.at(path).is_none());
     unknown
         .filter_map(|path| {
-            let facts = Facts::Elf(Arc::new(summary_of(vfs, path)?));
+            let facts = Facts::Elf(summary_of(vfs, path)?);
             let id = vfs.metadata(path).ok()?.id;
             Some(Object {
                 path: path.clone(),
@@ -309,6 +313,12 @@ fn outside(vfs: &dyn Vfs, world: &World, starting: &[PathBuf]) -> Vec<Object> {
             })
         })
         .collect()
+}
+
+/// The path behind the one by which a library was found, if it was found for this object.
+fn real_path(resolution: &Resolution, found: &Path) -> PathBuf {
+    let same = resolution.objects.iter().find(|object| *object.path == *found);
+    same.map_or(found, |object| &object.real).to_owned()
 }
 
 /// What is not loaded because it needs an executable stack, which the program does not have.
@@ -323,7 +333,7 @@ fn refused_for_stack(
         .filter_map(|fatal| {
             let summary = match inventory.at(&fatal.path).map(|object| &object.facts) {
                 Some(Facts::Elf(summary)) => Arc::clone(summary),
-                _ => Arc::new(summary_of(vfs, &fatal.path)?),
+                _ => summary_of(vfs, &fatal.path)?,
             };
             Some((fatal.path.clone(), summary))
         })
@@ -356,19 +366,39 @@ struct Names<'a> {
     vfs: &'a dyn Vfs,
     world: &'a World,
     /// By the loader's paths, byte for byte.
-    known: QuickMap<OsString, PathBuf>,
+    known: QuickMap<OsString, Known>,
+}
+
+/// What a loaded object is called.
+#[derive(Clone)]
+struct Known {
+    /// Its path in the inventory.
+    name: Arc<Path>,
+    /// The number of that path in the bindings, and that of the path with every link resolved.
+    number: u32,
+    real: u32,
 }
 
 impl Names<'_> {
     /// The loader puts `..` and links of search paths into the paths of what it loads. In the target
     /// the object has the path by which the walk found it, elsewhere its real path.
-    fn of(&mut self, loaded: &LoadedObject) -> PathBuf {
+    fn of(&mut self, loaded: &LoadedObject, bindings: &mut Bindings) -> Known {
         if let Some(known) = self.known.get(loaded.path.as_os_str()) {
             return known.clone();
         }
-        let name = self.find(loaded).unwrap_or_else(|| loaded.real.to_path_buf());
-        self.known.insert(loaded.path.as_os_str().to_owned(), name.clone());
-        name
+        let name = self.find(loaded).map_or_else(|| Arc::clone(&loaded.real), Into::into);
+        let (number, real) = (bindings.number(&name), bindings.number(&loaded.real));
+        let known = Known { name, number, real };
+        self.known.insert(loaded.path.as_os_str().to_owned(), known.clone());
+        known
+    }
+
+    /// The number of the file that was found by a path of the loader.
+    fn file(&self, path: &Path, bindings: &mut Bindings) -> u32 {
+        match self.known.get(path.as_os_str()) {
+            Some(known) => known.real,
+            None => bindings.number(path),
+        }
     }
 
     fn find(&self, loaded: &LoadedObject) -> Option<PathBuf> {

@@ -22,7 +22,7 @@ impl From<&Resolution> for Loaded {
         let objects = resolution.objects.iter();
         Self {
             files: objects.map(|object| (object.id, Arc::clone(&object.real))).collect(),
-            missing: resolution.missing().map(|(_, needed)| needed.name.clone()).collect(),
+            missing: resolution.missing().map(|(_, needed)| needed.name.to_vec()).collect(),
             lacks_version: lacks_version(resolution),
         }
     }
@@ -59,7 +59,7 @@ impl AllLoaded {
             })
         });
         let files = files.collect();
-        let missing = resolution.missing().map(|(_, needed)| needed.name.clone()).collect();
+        let missing = resolution.missing().map(|(_, needed)| needed.name.to_vec()).collect();
         let numbered = Numbered { files, missing, lacks_version: lacks_version(resolution) };
         self.objects.insert(path.as_os_str().to_owned(), numbered);
     }

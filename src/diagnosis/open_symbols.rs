@@ -5,9 +5,9 @@
 use super::symbol_names::{exports, undefined};
 use crate::elf::hash::Name;
 use crate::hashing::QuickMap;
+use crate::loader::FileId;
 use crate::vfs::Vfs;
 use rayon::prelude::*;
-use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -57,18 +57,17 @@ impl OpenSymbols {
     }
 
     /// Removes the symbols that files define: for each object, by its index, the files that are loaded with
-    /// it. Nothing is known of a file that cannot be read, so an object that is loaded with one counts as
+    /// it, by device and inode, and with a path of each. Nothing is known of a file that cannot be read, so an object that is loaded with one counts as
     /// having no undefined symbols.
-    pub(super) fn look_in(&mut self, vfs: &dyn Vfs, files: &[Vec<&Path>]) {
-        let mut askers: QuickMap<&OsStr, Vec<usize>> = QuickMap::default();
-        for (object, files) in files.iter().enumerate() {
-            for file in files {
-                askers.entry(file.as_os_str()).or_default().push(object);
+    pub(super) fn look_in(&mut self, vfs: &dyn Vfs, files: &[Vec<(FileId, &Path)>]) {
+        let mut askers: QuickMap<FileId, (&Path, Vec<usize>)> = QuickMap::default();
+        for (object, files) in files.iter().enumerate().filter(|(it, _)| !self.is_settled(*it)) {
+            for (id, file) in files {
+                askers.entry(*id).or_insert_with(|| (file, Vec::new())).1.push(object);
             }
         }
         // The files that are loaded with most objects define most of their symbols.
-        let askers = askers.into_iter().map(|(file, askers)| (Path::new(file), askers));
-        let mut askers: Vec<(&Path, Vec<usize>)> = askers.collect();
+        let mut askers: Vec<(&Path, Vec<usize>)> = askers.into_values().collect();
         askers.sort_unstable_by(|(a, of_a), (b, of_b)| (of_b.len(), a).cmp(&(of_a.len(), b)));
         let names = std::mem::take(&mut self.names);
         let hashed: Vec<Name<'_>> = names.iter().map(|name| Name::new(name)).collect();

@@ -73,7 +73,7 @@ impl Judge<'_> {
         let asking = &missing.asking.path;
         let (question, loaded) = missing.roots.iter().find_map(|root| {
             let (root, asking) = (root.to_path_buf(), asking.clone());
-            let question = Question { root, asking, library: library.clone() };
+            let question = Question { root, asking, library: library.to_vec() };
             let loaded = self.seen.bindings.answer(&question)?.to_owned();
             Some((question, loaded))
         })?;

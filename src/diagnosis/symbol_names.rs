@@ -38,6 +38,7 @@ fn read<T>(
     file: &Path,
     of: impl FnOnce(&Image<'_>) -> Result<T, Error>,
 ) -> Option<T> {
+    let headers = vfs.headers(file, vfs.metadata(file).ok()?.id, None).ok()?;
     let source = vfs.open(file).ok()?;
-    Image::parse(source.as_ref()).and_then(|image| of(&image)).ok()
+    headers.image(source.as_ref()).and_then(|image| of(&image)).ok()
 }

@@ -3,23 +3,20 @@
 //!
 //! Section headers are not read here: the loader does not use them, and stripped files may have none.
 
+use super::layout::{DynamicEntry, Layout};
 use super::opens_by_note::OpensByNote;
 use crate::bytes::{Error, Excess, Problem, Source};
-use goblin::container::{Container, Ctx};
-use goblin::elf::dynamic::{self, Dyn};
+use goblin::container::Ctx;
+use goblin::elf::dynamic;
 use goblin::elf::header::{self, Header};
 use goblin::elf::program_header::{self, ProgramHeader};
 use scroll::Pread;
-use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// `DT_RELR`: relative relocations in the packed form (gABI, 2022).
 pub(super) const DT_RELR: u64 = 36;
 
-/// More program headers than any linker writes (gABI: `PN_XNUM` and above need section headers).
-const MAX_SEGMENTS: u16 = 4096;
-/// The maximum number of entries in a dynamic table; limits the work on a malformed one.
-const MAX_ENTRIES: u64 = 65_536;
 /// The maximum number of version records of an object.
 const MAX_VERSIONS: u64 = 65_536;
 /// The maximum length of a string, and of all names of one kind together, in bytes. The strings of a
@@ -53,17 +50,6 @@ pub enum Kind {
     Executable,
     /// No dynamic table: a static program, a relocatable object, a core.
     NotDynamic,
-}
-
-/// An entry of the dynamic table and its position.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DynamicEntry {
-    /// File offset of the entry in bytes.
-    pub offset: u64,
-    /// `d_tag`.
-    pub tag: u64,
-    /// `d_val` or `d_ptr`.
-    pub value: u64,
 }
 
 /// The versions that an object needs of one library (`Elf64_Verneed`).
@@ -168,10 +154,7 @@ impl Summary {
 /// An ELF file, with the parts that the loader reads.
 pub struct Image<'a> {
     source: &'a dyn Source,
-    header: Header,
-    ctx: Ctx,
-    segments: Vec<ProgramHeader>,
-    dynamic: Vec<DynamicEntry>,
+    layout: Arc<Layout>,
 }
 
 impl<'a> Image<'a> {
@@ -180,29 +163,17 @@ impl<'a> Image<'a> {
     /// # Errors
     /// If the file is not an ELF file, or one of the three is malformed or truncated.
     pub fn parse(source: &'a dyn Source) -> Result<Self, Error> {
-        let ident = source.read(0, header::SIZEOF_IDENT as u64, "ELF identification")?;
-        if ident.get(..4) != Some(header::ELFMAG.as_slice()) {
-            return Err(Error::invalid("ELF identification", 0, "it does not begin with \\x7fELF"));
-        }
-        let container = match ident.get(header::EI_CLASS) {
-            Some(&header::ELFCLASS32) => Container::Little,
-            Some(&header::ELFCLASS64) => Container::Big,
-            _ => return Err(Error::invalid("EI_CLASS", 4, "neither 32 nor 64 bits")),
-        };
-        let endian = match ident.get(header::EI_DATA) {
-            Some(&header::ELFDATA2LSB) => scroll::Endian::Little,
-            Some(&header::ELFDATA2MSB) => scroll::Endian::Big,
-            _ => return Err(Error::invalid("EI_DATA", 5, "neither byte order")),
-        };
-        let ctx = Ctx::new(container, endian);
-        let header: Header = source
-            .read(0, Header::size(ctx) as u64, "ELF header")?
-            .pread_with(0, endian)
-            .map_err(|_| Error::invalid("ELF header", 0, "its fields cannot be read"))?;
-        let segments = read_segments(source, &header, ctx)?;
-        let mut image = Self { source, header, ctx, segments, dynamic: Vec::new() };
-        image.dynamic = image.read_dynamic()?;
-        Ok(image)
+        Ok(Self { source, layout: Arc::new(Layout::read(source)?) })
+    }
+
+    /// A file of which the headers are known.
+    pub(super) fn laid_out(source: &'a dyn Source, layout: Arc<Layout>) -> Self {
+        Self { source, layout }
+    }
+
+    /// The headers, for the same file when it is opened again.
+    pub(super) fn layout(&self) -> &Arc<Layout> {
+        &self.layout
     }
 
     /// The file.
@@ -214,37 +185,37 @@ impl<'a> Image<'a> {
     /// The ELF header.
     #[must_use]
     pub(crate) fn header(&self) -> &Header {
-        &self.header
+        &self.layout.header
     }
 
     /// Class and byte order in the form that `goblin` and `scroll` use.
     #[must_use]
     pub(crate) fn ctx(&self) -> Ctx {
-        self.ctx
+        self.layout.ctx
     }
 
     /// The program headers.
     #[must_use]
     pub(crate) fn segments(&self) -> &[ProgramHeader] {
-        &self.segments
+        &self.layout.segments
     }
 
     /// The dynamic table up to its first `DT_NULL`, which is not included. Empty if there is no table.
     #[must_use]
     pub fn dynamic(&self) -> &[DynamicEntry] {
-        &self.dynamic
+        &self.layout.dynamic
     }
 
     /// 32 or 64 bits.
     #[must_use]
     pub fn class(&self) -> Class {
-        if self.ctx.is_big() { Class::Elf64 } else { Class::Elf32 }
+        if self.layout.ctx.is_big() { Class::Elf64 } else { Class::Elf32 }
     }
 
     /// Byte order.
     #[must_use]
     pub fn endian(&self) -> Endian {
-        if self.ctx.is_little_endian() { Endian::Little } else { Endian::Big }
+        if self.layout.ctx.is_little_endian() { Endian::Little } else { Endian::Big }
     }
 
     /// Shared object, program, or neither.
@@ -254,7 +225,7 @@ impl<'a> Image<'a> {
             return Kind::NotDynamic;
         }
         let flags = self.value(dynamic::DT_FLAGS_1).unwrap_or(0);
-        match self.header.e_type {
+        match self.layout.header.e_type {
             header::ET_EXEC => Kind::Executable,
             header::ET_DYN if flags & dynamic::DF_1_PIE != 0 => Kind::Executable,
             header::ET_DYN => Kind::Shared,
@@ -262,16 +233,21 @@ impl<'a> Image<'a> {
         }
     }
 
+    /// The segments that are mapped.
+    pub(super) fn loads(&self) -> impl Iterator<Item = &ProgramHeader> {
+        self.segments().iter().filter(|segment| segment.p_type == program_header::PT_LOAD)
+    }
+
     /// The first segment of a type.
     #[must_use]
     pub(crate) fn segment(&self, p_type: u32) -> Option<&ProgramHeader> {
-        self.segments.iter().find(|segment| segment.p_type == p_type)
+        self.layout.segments.iter().find(|segment| segment.p_type == p_type)
     }
 
     /// The last entry of a tag, which glibc uses (`elf_get_dynamic_info`).
     #[must_use]
     pub fn entry(&self, tag: u64) -> Option<&DynamicEntry> {
-        self.dynamic.iter().rev().find(|entry| entry.tag == tag)
+        self.layout.dynamic.iter().rev().find(|entry| entry.tag == tag)
     }
 
     /// The value of the last entry of a tag.
@@ -284,12 +260,10 @@ impl<'a> Image<'a> {
     /// file.
     #[must_use]
     pub fn offset_of(&self, address: u64) -> Option<u64> {
-        self.segments.iter().filter(|segment| segment.p_type == program_header::PT_LOAD).find_map(
-            |segment| {
-                let distance = address.checked_sub(segment.p_vaddr)?;
-                (distance < segment.p_filesz).then(|| segment.p_offset.checked_add(distance))?
-            },
-        )
+        self.loads().find_map(|segment| {
+            let distance = address.checked_sub(segment.p_vaddr)?;
+            (distance < segment.p_filesz).then(|| segment.p_offset.checked_add(distance))?
+        })
     }
 
     /// The file offsets of the dynamic string table (`DT_STRTAB`, `DT_STRSZ`).
@@ -320,7 +294,15 @@ impl<'a> Image<'a> {
     /// # Errors
     /// If it is outside the table, does not end inside it, or is longer than 1 MiB.
     pub fn string(&self, offset: u64, what: &'static str) -> Result<Vec<u8>, Error> {
-        let table = self.string_table()?;
+        self.string_in(&self.string_table()?, offset, what)
+    }
+
+    fn string_in(
+        &self,
+        table: &Range<u64>,
+        offset: u64,
+        what: &'static str,
+    ) -> Result<Vec<u8>, Error> {
         let outside = || Error::invalid(what, table.start, "it is outside the string table");
         let start = table.start.checked_add(offset).filter(|&start| start < table.end);
         let start = start.ok_or_else(outside)?;
@@ -341,7 +323,7 @@ impl<'a> Image<'a> {
         what: &'static str,
     ) -> Result<Vec<Vec<u8>>, Error> {
         let mut names = Names::new(self);
-        let entries = self.dynamic.iter().filter(|entry| is_wanted(entry.tag));
+        let entries = self.layout.dynamic.iter().filter(|entry| is_wanted(entry.tag));
         entries.map(|entry| names.get(entry.value, what)).collect()
     }
 
@@ -369,8 +351,8 @@ impl<'a> Image<'a> {
         Ok(Summary {
             class: self.class(),
             endian: self.endian(),
-            machine: self.header.e_machine,
-            osabi: self.header.e_ident.get(header::EI_OSABI).copied().unwrap_or(0),
+            machine: self.layout.header.e_machine,
+            osabi: self.layout.header.e_ident.get(header::EI_OSABI).copied().unwrap_or(0),
             kind: self.kind(),
             interpreter: self.interpreter()?,
             soname: self.string_of(dynamic::DT_SONAME, "DT_SONAME")?,
@@ -395,8 +377,7 @@ impl<'a> Image<'a> {
     /// # Errors
     /// In that case.
     pub fn require_whole(&self) -> Result<(), Error> {
-        let mut loads = self.segments().iter().filter(|it| it.p_type == program_header::PT_LOAD);
-        loads.try_for_each(|load| {
+        self.loads().try_for_each(|load| {
             let available = self.source().len().saturating_sub(load.p_offset);
             if load.p_filesz <= available {
                 return Ok(());
@@ -488,58 +469,37 @@ impl<'a> Image<'a> {
             .ok_or_else(|| Error::invalid(what, entry.offset, "no segment maps its address"))
     }
 
-    fn read_dynamic(&self) -> Result<Vec<DynamicEntry>, Error> {
-        const WHAT: &str = "dynamic table";
-        let Some(segment) = self.segment(program_header::PT_DYNAMIC) else {
-            return Ok(Vec::new());
-        };
-        let size = Dyn::size(self.ctx.container) as u64;
-        let count = segment.p_filesz / size;
-        if count > MAX_ENTRIES {
-            let problem = Problem::TooMuch(Excess::Entries(MAX_ENTRIES));
-            return Err(Error { what: WHAT, offset: segment.p_offset, problem });
-        }
-        let bytes = self.source.read(segment.p_offset, count * size, WHAT)?;
-        let mut entries = Vec::new();
-        for index in 0..count {
-            let at = (index * size) as usize;
-            let entry: Dyn = bytes
-                .pread_with(at, self.ctx)
-                .map_err(|_| Error::invalid(WHAT, segment.p_offset, "an entry cannot be read"))?;
-            if entry.d_tag == dynamic::DT_NULL {
-                break;
-            }
-            let offset = segment.p_offset + index * size;
-            entries.push(DynamicEntry { offset, tag: entry.d_tag, value: entry.d_val });
-        }
-        Ok(entries)
-    }
-
     /// A 16-bit field of a record that was read completely; 0 outside the record.
     fn u16_at(&self, record: &[u8], at: usize) -> u16 {
-        record.pread_with(at, self.ctx.le).unwrap_or(0)
+        record.pread_with(at, self.layout.ctx.le).unwrap_or(0)
     }
 
     /// A 32-bit field of a record that was read completely; 0 outside the record.
     pub(super) fn u32_at(&self, record: &[u8], at: usize) -> u32 {
-        record.pread_with(at, self.ctx.le).unwrap_or(0)
+        record.pread_with(at, self.layout.ctx.le).unwrap_or(0)
     }
 }
 
 /// Reads strings whose total length is limited to [`MAX_STRING_BYTES`].
 struct Names<'i, 'a> {
     image: &'i Image<'a>,
+    /// The string table, once a string was read.
+    table: Option<Range<u64>>,
     left: u64,
 }
 
 impl<'i, 'a> Names<'i, 'a> {
     fn new(image: &'i Image<'a>) -> Self {
-        Self { image, left: MAX_STRING_BYTES }
+        Self { image, table: None, left: MAX_STRING_BYTES }
     }
 
     fn get(&mut self, offset: u64, what: &'static str) -> Result<Vec<u8>, Error> {
-        let name = self.image.string(offset, what)?;
-        let start = self.image.string_table()?.start.saturating_add(offset);
+        let table = match &self.table {
+            Some(table) => table,
+            None => self.table.insert(self.image.string_table()?),
+        };
+        let name = self.image.string_in(table, offset, what)?;
+        let start = table.start.saturating_add(offset);
         let left = self.left.checked_sub(name.len() as u64);
         self.left = left.ok_or_else(|| too_long(what, start))?;
         Ok(name)
@@ -555,30 +515,3 @@ fn too_long(what: &'static str, at: u64) -> Error {
 const VER_FLG_BASE: u16 = 1;
 /// `VER_FLG_WEAK`: marks a need that may stay unresolved.
 const VER_FLG_WEAK: u16 = 2;
-
-fn read_segments(
-    source: &dyn Source,
-    header: &Header,
-    ctx: Ctx,
-) -> Result<Vec<ProgramHeader>, Error> {
-    const WHAT: &str = "program headers";
-    let size = ProgramHeader::size(ctx);
-    if header.e_phnum == 0 {
-        return Ok(Vec::new());
-    }
-    if usize::from(header.e_phentsize) != size {
-        return Err(Error::invalid("e_phentsize", 0, "not the size of a program header"));
-    }
-    if header.e_phnum > MAX_SEGMENTS {
-        return Err(Error::invalid("e_phnum", 0, "more than 4096 program headers"));
-    }
-    let bytes: Cow<'_, [u8]> =
-        source.read(header.e_phoff, size as u64 * u64::from(header.e_phnum), WHAT)?;
-    (0..usize::from(header.e_phnum))
-        .map(|index| {
-            bytes
-                .pread_with(index * size, ctx)
-                .map_err(|_| Error::invalid(WHAT, header.e_phoff, "an entry cannot be read"))
-        })
-        .collect()
-}

@@ -6,8 +6,10 @@
 mod dynamic_table;
 pub mod edit;
 pub mod hash;
+pub mod headers;
 pub mod image;
 mod interpreter;
+mod layout;
 mod notes;
 pub mod opens_by_note;
 mod relocations;
@@ -20,4 +22,6 @@ pub mod structs;
 pub mod trampolines;
 mod versions;
 
-pub use image::{Class, DynamicEntry, Endian, Image, Kind, NeededVersion, Summary, VersionNeed};
+pub use headers::Headers;
+pub use image::{Class, Endian, Image, Kind, NeededVersion, Summary, VersionNeed};
+pub use layout::DynamicEntry;

@@ -257,7 +257,7 @@ impl<'a> Dyld<'a> {
         attempts.iter().for_each(|attempt| tried.push_step(attempt.step.clone()));
         let mut need = Need {
             dependency: Dependency {
-                name: query.name.to_vec(),
+                name: query.name.into(),
                 found: None,
                 rule: rule.unwrap_or(Rule::NotFound),
                 via: via.map(Into::into),

@@ -2,11 +2,11 @@
 //! and every directory is examined once for all searches.
 
 use super::{FileId, GlibcVersion, StepOutcome, Target};
-use crate::bytes::Source;
-use crate::elf::{Class, Endian, Image, Kind, Summary};
+use crate::elf::headers::Object;
+use crate::elf::{Class, Endian, Headers, Kind, Summary};
 use crate::hashing::{QuickMap, QuickSet};
 use crate::vfs::{FileKind, Metadata, Vfs};
-use goblin::elf::{header, program_header};
+use goblin::elf::header;
 use rustix::io::Errno;
 use std::borrow::Borrow;
 use std::ffi::{OsStr, OsString};
@@ -44,6 +44,30 @@ pub(super) struct Candidate {
     /// Permission bits.
     pub(super) mode: u32,
     pub(super) summary: Arc<Summary>,
+    pub(super) names: Arc<Names>,
+}
+
+/// The names in the headers of an object, which every process that loads it has again.
+#[derive(Debug)]
+pub(super) struct Names {
+    /// `DT_NEEDED`, in order.
+    pub(super) needed: Box<[Arc<[u8]>]>,
+    pub(super) soname: Option<Arc<[u8]>>,
+    /// The versions that it defines; `None` if it defines none.
+    pub(super) versions: Option<QuickSet<Box<[u8]>>>,
+}
+
+impl Names {
+    pub(super) fn of(summary: &Summary) -> Self {
+        Self {
+            needed: summary.needed.iter().map(|name| name.as_slice().into()).collect(),
+            soname: summary.soname.as_deref().map(Into::into),
+            versions: summary
+                .version_definitions
+                .as_ref()
+                .map(|versions| versions.iter().map(|version| version.as_slice().into()).collect()),
+        }
+    }
 }
 
 /// The result for one path.
@@ -204,6 +228,7 @@ impl<'a> Files<'a> {
             directory: directory_of(path).into(),
             id: metadata.id,
             mode: metadata.mode,
+            names: Arc::new(Names::of(&summary)),
             summary,
         }))
     }
@@ -226,16 +251,14 @@ impl<'a> Files<'a> {
         if let Some(content) = known {
             return Ok((metadata, content));
         }
-        let source = self.vfs.open(path)?;
+        let headers = self.vfs.headers(path, metadata.id, None)?;
         let content = memoised(&self.contents, &metadata.id, |_| {
-            let verdict = judge(&source, self.target);
-            let read =
-                Image::parse(&source).and_then(|image| Ok((self.judge(&image), image.summary()?)));
-            let (image_verdict, summary) = match read {
-                Ok((verdict, summary)) => (verdict, Some(Arc::new(summary))),
+            let verdict = judge(&headers, self.target);
+            let (of_object, summary) = match headers.object() {
+                Ok(object) => (self.judge(object), Some(Arc::clone(&object.summary))),
                 Err(error) => (Verdict::Fatal(error.to_string()), None),
             };
-            let verdict = if matches!(verdict, Verdict::Library) { image_verdict } else { verdict };
+            let verdict = if matches!(verdict, Verdict::Library) { of_object } else { verdict };
             Content { verdict, summary }
         });
         Ok((metadata, content))
@@ -256,23 +279,19 @@ impl<'a> Files<'a> {
     }
 
     /// The checks of `_dl_map_object_from_fd`, in its order.
-    fn judge(&self, image: &Image<'_>) -> Verdict {
+    fn judge(&self, object: &Object) -> Verdict {
         let fatal = |message: &str| Verdict::Fatal(message.into());
-        let loads = || image.segments().iter().filter(|one| one.p_type == program_header::PT_LOAD);
         // For machines with larger pages this is left to their linkers.
-        let page = |machine: u16| if matches!(machine, 3 | 62) { 0xfff } else { 0 };
-        let page = page(self.target.machine);
-        match image.kind() {
-            _ if loads().any(|one| one.p_vaddr.wrapping_sub(one.p_offset) & page != 0) => {
+        let has_small_pages = matches!(self.target.machine, 3 | 62);
+        match object.summary.kind {
+            _ if has_small_pages && !object.is_aligned => {
                 fatal("ELF load command address/offset not page-aligned")
             }
-            _ if loads().next().is_none() => fatal("object file has no loadable segments"),
-            _ if image.header().e_type == header::ET_EXEC => {
-                fatal("cannot dynamically load executable")
-            }
+            _ if !object.has_loads => fatal("object file has no loadable segments"),
+            _ if object.e_type == header::ET_EXEC => fatal("cannot dynamically load executable"),
             Kind::NotDynamic => fatal("object file has no dynamic section"),
             // Files of debug information keep the segment without its bytes.
-            _ if image.dynamic().is_empty() => fatal("object file has no dynamic section"),
+            _ if !object.has_dynamic => fatal("object file has no dynamic section"),
             Kind::Executable if self.version >= (2, 30) => {
                 fatal("cannot dynamically load position-independent executable")
             }
@@ -321,14 +340,14 @@ impl Header<'_> {
 }
 
 /// The checks of `open_verify`, in its order.
-fn judge(source: &dyn Source, target: Target) -> Verdict {
+fn judge(headers: &Headers, target: Target) -> Verdict {
     let is_64 = target.class == Class::Elf64;
     let size = if is_64 { header::header64::SIZEOF_EHDR } else { header::header32::SIZEOF_EHDR };
-    let Ok(bytes) = source.read(0, size as u64, "ELF header") else {
+    let Some(bytes) = headers.start().get(..size) else {
         return Verdict::Fatal("file too short".into());
     };
     let is_little = target.endian == Endian::Little;
-    let header = Header { bytes: &bytes, is_64, is_little };
+    let header = Header { bytes, is_64, is_little };
     if let Some(verdict) = refused_identification(&header) {
         return verdict;
     }
@@ -349,7 +368,7 @@ fn judge(source: &dyn Source, target: Target) -> Verdict {
     }
     let count = u64::from(if is_64 { header.half(56) } else { header.half(44) });
     let end = header.program_headers().checked_add(count * u64::from(wanted));
-    if end.is_none_or(|end| end > source.len()) {
+    if end.is_none_or(|end| end > headers.file_len()) {
         return fatal("cannot read file data");
     }
     Verdict::Library

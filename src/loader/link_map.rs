@@ -13,9 +13,9 @@ pub(super) struct LinkMap<'m> {
     pub(super) base: &'m [&'m Resolution],
     pub(super) own: Vec<LoadedObject>,
     /// Indices over base and own together.
-    pub(super) names: QuickMap<Vec<u8>, usize>,
+    pub(super) names: QuickMap<Arc<[u8]>, usize>,
     /// `DT_SONAME`, which with glibc becomes a name of an object when it is requested.
-    pub(super) sonames: QuickMap<Vec<u8>, usize>,
+    pub(super) sonames: QuickMap<Arc<[u8]>, usize>,
     pub(super) ids: QuickMap<FileId, usize>,
     /// The directories of objects' tags, by index: each object is asked about for all that it and what it
     /// loaded need.
@@ -55,10 +55,10 @@ impl<'m> LinkMap<'m> {
                 continue;
             }
             for (name, index) in &resolution.names {
-                map.names.entry(name.clone()).or_insert(offset + index);
+                map.names.entry(Arc::clone(name)).or_insert(offset + index);
             }
             for (name, index) in &resolution.sonames {
-                map.sonames.entry(name.clone()).or_insert(offset + index);
+                map.sonames.entry(Arc::clone(name)).or_insert(offset + index);
             }
             for (index, object) in resolution.objects.iter().enumerate() {
                 // The loader does not know the main program's inode.
@@ -99,8 +99,8 @@ impl<'m> LinkMap<'m> {
         if let Some(&index) = self.names.get(name) {
             return Some(index);
         }
-        let &index = self.sonames.get(name)?;
-        self.names.insert(name.to_vec(), index);
+        let (name, &index) = self.sonames.get_key_value(name)?;
+        self.names.insert(Arc::clone(name), index);
         Some(index)
     }
 
@@ -168,15 +168,15 @@ impl<'m> LinkMap<'m> {
     pub(super) fn push(
         &mut self,
         object: LoadedObject,
-        names: impl IntoIterator<Item = Vec<u8>>,
+        names: impl IntoIterator<Item = Arc<[u8]>>,
         match_id: bool,
     ) -> usize {
         let index = self.base_len() + self.own.len();
         for name in names {
             self.names.entry(name).or_insert(index);
         }
-        if let Some(soname) = &object.summary.soname {
-            self.sonames.entry(soname.clone()).or_insert(index);
+        if let Some(soname) = &object.names.soname {
+            self.sonames.entry(Arc::clone(soname)).or_insert(index);
         }
         if match_id {
             self.ids.entry(object.id).or_insert(index);
@@ -192,7 +192,7 @@ impl<'m> LinkMap<'m> {
         refused: Vec<Fatal>,
     ) -> Resolution {
         let base_len = self.base_len();
-        let own = |mut names: QuickMap<Vec<u8>, usize>| {
+        let own = |mut names: QuickMap<Arc<[u8]>, usize>| {
             names.retain(|_, at| at.checked_sub(base_len).map(|own| *at = own).is_some());
             names
         };

@@ -21,13 +21,14 @@ mod system;
 pub mod tokens;
 
 pub use self::glibc::versions::VersionProblem;
-pub use self::search_trace::Trail;
 pub use closure::{Closure, Complaint};
 pub use files::Fatal;
 pub use machine::{GlibcVersion, Libc, Target};
 pub use resolve::Loader;
+pub use search_trace::Trail;
 pub use system::{STATIC_TLS_ROUNDING, System};
 
+use self::files::Names;
 use crate::elf::Summary;
 use crate::hashing::QuickMap;
 use schemars::JsonSchema;
@@ -196,8 +197,8 @@ impl Settings {
 /// A name that an object needs, and what the loader finds for it.
 #[derive(Debug, Clone)]
 pub struct Dependency {
-    /// The name in the object.
-    pub name: Vec<u8>,
+    /// The name in the object; all that load the object share it.
+    pub name: Arc<[u8]>,
     /// The object that was found, by the path under which it was loaded first; absolute.
     pub found: Option<Arc<Path>>,
     /// The rule that found it.
@@ -207,7 +208,7 @@ pub struct Dependency {
     /// Every place that was searched, in order.
     pub tried: Trail,
     /// The file that ended the search before other places were searched.
-    pub fatal: Option<Fatal>,
+    pub fatal: Option<Box<Fatal>>,
 }
 
 impl Dependency {
@@ -236,6 +237,8 @@ pub struct LoadedObject {
     pub needed: Vec<Dependency>,
     /// Versions that it needs and that its libraries lack; it does not load because of them.
     pub version_problems: Vec<VersionProblem>,
+    /// The names in its headers.
+    names: Arc<Names>,
     /// `$ORIGIN`: of a library the directory of its path, of the main program that of its real path.
     pub origin: Arc<Path>,
 }
@@ -252,9 +255,9 @@ pub struct Resolution {
     /// Why the loader ends with an error although everything was found.
     pub refused: Vec<Fatal>,
     /// The names by which loaded objects are known, as indices into [`Self::objects`].
-    names: QuickMap<Vec<u8>, usize>,
+    names: QuickMap<Arc<[u8]>, usize>,
     /// The same for their `DT_SONAME`.
-    sonames: QuickMap<Vec<u8>, usize>,
+    sonames: QuickMap<Arc<[u8]>, usize>,
 }
 
 impl Resolution {

@@ -8,7 +8,7 @@ use self::opened::Opened;
 use super::files::{Candidate, Fatal, Files, memoised};
 use super::link_map::LinkMap;
 use super::search_list::SearchList;
-use super::search_trace::{Leg, LegEnd, Trail};
+use super::search_trace::{Leg, LegEnd, Trail, Whose};
 use super::searches::Searches;
 use super::{Dependency, LoadedObject, Rule, SearchStep, Settings, StepOutcome, System, Target};
 use crate::elf::Summary;
@@ -56,10 +56,10 @@ impl Search {
         &mut self,
         musl: &Musl,
         files: &Files<'_>,
-        searches: Option<&Searches>,
+        list: Option<(Arc<Searches>, Whose)>,
         name: &[u8],
     ) {
-        let Some(searches) = searches.filter(|searches| !searches.list.dirs.is_empty()) else {
+        let Some((searches, whose)) = list.filter(|(list, _)| !list.list.dirs.is_empty()) else {
             return;
         };
         if self.hit.is_some() || self.fatal.is_some() {
@@ -69,12 +69,11 @@ impl Search {
         match &leg.end {
             LegEnd::Exhausted => {}
             LegEnd::Fatal(fatal) => self.fatal = Some(fatal.clone()),
-            LegEnd::Found(candidate) => {
-                let list = &searches.list;
-                self.hit = Some((Arc::clone(candidate), list.rule, list.via.clone()));
+            LegEnd::Found(candidate, _) => {
+                self.hit = Some((Arc::clone(candidate), whose.rule, whose.via.clone()));
             }
         }
-        self.tried.push_leg(leg);
+        self.tried.push_leg(leg, whose);
     }
 }
 
@@ -100,13 +99,14 @@ impl Musl {
         files: &Files<'_>,
         map: &mut LinkMap<'_>,
         asker: Option<usize>,
-        name: &[u8],
+        name: &Arc<[u8]>,
     ) -> Dependency {
         let mut dependency = Dependency::unresolved(name);
         if name.is_empty() {
             let path = asker.and_then(|asker| map.get(asker)).map(|object| object.path.clone());
             let message = "Invalid argument";
-            dependency.fatal = Some(Fatal::new(path.as_deref().unwrap_or(Path::new("")), message));
+            let path = path.as_deref().unwrap_or(Path::new(""));
+            dependency.fatal = Some(Fatal::new(path, message).into());
             return dependency;
         }
         if self.is_itself(name) {
@@ -120,7 +120,7 @@ impl Musl {
         let search =
             if is_path { self.open(files, name) } else { self.search(files, map, asker, name) };
         dependency.tried = search.tried;
-        dependency.fatal = search.fatal;
+        dependency.fatal = search.fatal.map(Box::new);
         let Some((candidate, rule, via)) = search.hit else { return dependency };
         let known = map.ids.get(&candidate.id).copied();
         if known.is_none() && self.opened.is_libc(files, &candidate) {
@@ -137,7 +137,7 @@ impl Musl {
                 let own = path.and_then(|path| path.rsplit(|&byte| byte == b'/').next());
                 if !is_path
                     && !is_named
-                    && let Some(own) = own.map(<[u8]>::to_vec)
+                    && let Some(own) = own.map(Into::into)
                 {
                     map.names.entry(own).or_insert(index);
                 }
@@ -146,7 +146,7 @@ impl Musl {
             None => {
                 let loader = asker.and_then(|asker| asker.checked_sub(map.base_len()));
                 let object = LoadedObject::new(&candidate, loader);
-                map.push(object, (!is_path).then(|| name.to_vec()), true)
+                map.push(object, (!is_path).then(|| Arc::clone(name)), true)
             }
         };
         match map.get(index) {
@@ -161,7 +161,7 @@ impl Musl {
         let path = object.path.clone();
         if self.is_foreign(&object.summary) {
             let message = "unsupported relocation type";
-            let fatal = Some(Fatal::new(&path, message));
+            let fatal = Some(Fatal::new(&path, message).into());
             return Dependency { rule: Rule::NotFound, via: None, fatal, ..dependency };
         }
         Dependency { found: Some(path), ..dependency }
@@ -240,10 +240,8 @@ impl Musl {
             return search;
         }
         if let Some(path) = self.settings.library_path.as_deref() {
-            let list = self.list(&(PathBuf::new(), PathBuf::new(), Rule::LdLibraryPath), || {
-                Some((path.to_vec(), None))
-            });
-            search.look_into(self, files, list.as_deref(), name);
+            let list = self.list_of_rule(Rule::LdLibraryPath, || path.to_vec());
+            search.look_into(self, files, list, name);
         }
         let mut chain = map.loaders(asker);
         // The main program is the loader of what is opened, but not of what is preloaded.
@@ -253,49 +251,53 @@ impl Musl {
         }
         for index in chain {
             let list = map.get(index).and_then(|object| self.list_of(object, index));
-            search.look_into(self, files, list.as_deref(), name);
+            search.look_into(self, files, list, name);
         }
         let rule = match &self.system.path_file {
             Some(_) => Rule::MuslPath,
             None => Rule::DefaultDirs,
         };
-        let list = self.list(&(PathBuf::new(), PathBuf::new(), rule), || {
-            Some((self.system.default_dirs.join(&b':'), None))
-        });
-        search.look_into(self, files, list.as_deref(), name);
+        let list = self.list_of_rule(rule, || self.system.default_dirs.join(&b':'));
+        search.look_into(self, files, list, name);
         search
     }
 
+    /// The directories of the variable, or of the system.
+    fn list_of_rule(
+        &self,
+        rule: Rule,
+        path: impl FnOnce() -> Vec<u8>,
+    ) -> Option<(Arc<Searches>, Whose)> {
+        let list = self.list(&(PathBuf::new(), PathBuf::new(), rule), || Some(path()))?;
+        Some((list, Whose { rule, via: None }))
+    }
+
     /// The directories of an object's tag: of `DT_RUNPATH`, even of an empty one, else `DT_RPATH`.
-    fn list_of(&self, object: &LoadedObject, index: usize) -> Option<Arc<Searches>> {
+    fn list_of(&self, object: &LoadedObject, index: usize) -> Option<(Arc<Searches>, Whose)> {
         let summary = &object.summary;
         let (path, rule) = match (&summary.runpath, &summary.rpath) {
             (Some(runpath), _) => (runpath, Rule::Runpath),
             (None, Some(rpath)) => (rpath, Rule::Rpath),
             (None, None) => return None,
         };
-        self.list(&(object.path.to_path_buf(), object.origin.to_path_buf(), rule), || {
+        let key = (object.path.to_path_buf(), object.origin.to_path_buf(), rule);
+        let list = self.list(&key, || {
             // The path of a set-user-ID program is chosen by its caller.
             let trusted = !(self.settings.secure && index == LinkMap::MAIN);
             let origin = trusted.then(|| object.origin.as_os_str().as_bytes());
-            Some((rpath::expand(path, origin)?, Some(object.path.clone())))
-        })
+            rpath::expand(path, origin)
+        })?;
+        Some((list, Whose { rule, via: Some(Arc::clone(&object.path)) }))
     }
 
-    /// The directories of a path, between colons and newlines, and whose tag it is; empty entries
-    /// do not count.
-    fn list(
-        &self,
-        key: &ListKey,
-        path: impl FnOnce() -> Option<(Vec<u8>, Option<Arc<Path>>)>,
-    ) -> Option<Arc<Searches>> {
-        let rule = key.2;
+    /// The directories of a path, between colons and newlines; empty entries do not count.
+    fn list(&self, key: &ListKey, path: impl FnOnce() -> Option<Vec<u8>>) -> Option<Arc<Searches>> {
         memoised(&self.lists, key, |_| {
-            let (path, via) = path()?;
+            let path = path()?;
             let entries = path.split(|byte| b":\n".contains(byte));
             let entries = entries.filter(|entry| !entry.is_empty());
             let here = &self.settings.working_directory;
-            let list = SearchList::of_entries(entries, rule, via, here);
+            let list = SearchList::of_entries(entries, here);
             Some(Arc::new(Searches::new(list)))
         })
     }
@@ -318,7 +320,7 @@ impl Musl {
             match self.look_at(files, Path::new(OsStr::from_bytes(&path))) {
                 Opened::Taken(candidate) => {
                     notable.push((index, self.outcome(&candidate)));
-                    end = LegEnd::Found(candidate);
+                    end = LegEnd::Found(candidate, [dir.given.as_slice(), name].concat().into());
                     break;
                 }
                 Opened::Passed(StepOutcome::Absent) => {}

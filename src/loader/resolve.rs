@@ -12,7 +12,6 @@ use super::{
 use crate::loader::glibc::search::{Glibc, Wanted};
 use crate::loader::glibc::versions;
 use crate::vfs::Vfs;
-use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -87,7 +86,7 @@ impl<'a> Loader<'a> {
         let mut map = LinkMap::new(&[]);
         let name = path.as_os_str().as_bytes();
         let path = self.order.settings().working_directory.join(OsStr::from_bytes(name));
-        let mut root = Dependency::unresolved(name);
+        let mut root = Dependency::unresolved(&name.into());
         let outcome = match self.files.program(&path) {
             Probe::Found(candidate) => {
                 root.found = Some(path.as_path().into());
@@ -99,7 +98,7 @@ impl<'a> Loader<'a> {
                             object.origin = directory_of(&candidate.real).into();
                         }
                         // Its name is empty, even if ld.so was started with its path.
-                        vec![Vec::new()]
+                        vec![Arc::default()]
                     }
                     Order::Musl(_) => {
                         object.origin = directory_of(&candidate.real).into();
@@ -111,7 +110,7 @@ impl<'a> Loader<'a> {
             }
             Probe::Passed { outcome, .. } => outcome,
             Probe::Fatal(fatal) => {
-                root.fatal = Some(fatal);
+                root.fatal = Some(fatal.into());
                 StepOutcome::NotALibrary
             }
         };
@@ -123,7 +122,7 @@ impl<'a> Loader<'a> {
                 Order::Musl(_) => None,
             };
             for name in self.order.preload() {
-                preload.push(self.request(&mut map, asker, name, Wanted::Preloaded));
+                preload.push(self.request(&mut map, asker, &name.into(), Wanted::Preloaded));
             }
             self.load_needed(&mut map);
             match &self.order {
@@ -150,7 +149,8 @@ impl<'a> Loader<'a> {
         path: &Path,
     ) -> Resolution {
         let mut map = LinkMap::of_namespace(loaded, is_in);
-        let root = self.request(&mut map, None, path.as_os_str().as_bytes(), Wanted::Opened);
+        let root =
+            self.request(&mut map, None, &path.as_os_str().as_bytes().into(), Wanted::Opened);
         self.load_needed(&mut map);
         self.finish(map, root, Vec::new())
     }
@@ -180,7 +180,7 @@ impl<'a> Loader<'a> {
             Order::Musl(_) => LinkMap::MAIN,
         };
         let mut map = LinkMap::of_namespace(loaded, is_in);
-        let root = self.request(&mut map, Some(asker), name, Wanted::Opened);
+        let root = self.request(&mut map, Some(asker), &name.into(), Wanted::Opened);
         // The object that calls dlopen provides its search paths and is not part of the chain.
         if let Some(object) = map.own.first_mut() {
             object.requested_by = None;
@@ -213,8 +213,8 @@ impl<'a> Loader<'a> {
         let base_len = map.base_len();
         let mut next = 0;
         while let Some(object) = map.own.get(next) {
-            let summary = Arc::clone(&object.summary);
-            let needed = summary.needed.iter();
+            let names = Arc::clone(&object.names);
+            let needed = names.needed.iter();
             let needed =
                 needed.map(|name| self.request(map, Some(base_len + next), name, Wanted::Needed));
             let needed = needed.collect();
@@ -230,7 +230,7 @@ impl<'a> Loader<'a> {
         &self,
         map: &mut LinkMap<'_>,
         asker: Option<usize>,
-        name: &[u8],
+        name: &Arc<[u8]>,
         wanted: Wanted,
     ) -> Dependency {
         match &self.order {
@@ -244,14 +244,14 @@ impl<'a> Loader<'a> {
         glibc: &Glibc,
         map: &mut LinkMap<'_>,
         asker: Option<usize>,
-        name: &[u8],
+        name: &Arc<[u8]>,
         wanted: Wanted,
     ) -> Dependency {
         let mut dependency = Dependency::unresolved(name);
         let name = match name_asked_for(glibc, map, asker, name, wanted) {
             Ok(name) => name,
             Err(Refused::Token(fatal)) => {
-                dependency.fatal = Some(fatal);
+                dependency.fatal = Some(fatal.into());
                 return dependency;
             }
             Err(Refused::Nothing) => {
@@ -269,13 +269,13 @@ impl<'a> Loader<'a> {
         }
         let search = glibc.search(&self.files, map, asker, &name, wanted);
         dependency.tried = search.tried;
-        dependency.fatal = search.fatal;
+        dependency.fatal = search.fatal.map(Box::new);
         let Some(hit) = search.hit else { return dependency };
         dependency.rule = hit.rule;
         dependency.via = hit.via;
         let index = match map.ids.get(&hit.candidate.id) {
             Some(&index) => {
-                map.names.insert(name.into_owned(), index);
+                map.names.insert(name, index);
                 index
             }
             None => {
@@ -283,10 +283,10 @@ impl<'a> Loader<'a> {
                 let object = LoadedObject::new(&hit.candidate, loader);
                 if let Some(fatal) = forbids(glibc, map, &object) {
                     dependency.rule = Rule::NotFound;
-                    dependency.fatal = Some(fatal);
+                    dependency.fatal = Some(fatal.into());
                     return dependency;
                 }
-                map.push(object, [hit.name, name.into_owned()], true)
+                map.push(object, [hit.name, name], true)
             }
         };
         dependency.found = map.get(index).map(|object| object.path.clone());
@@ -300,15 +300,15 @@ impl<'a> Loader<'a> {
         if map.at(path).is_none() {
             let name = path.as_os_str().as_bytes();
             // The loader does not know its own inode.
-            map.push(LoadedObject::new(&candidate, None), [name.to_vec()], false);
+            map.push(LoadedObject::new(&candidate, None), [name.into()], false);
         }
     }
 }
 
 impl Dependency {
-    pub(super) fn unresolved(name: &[u8]) -> Self {
+    pub(super) fn unresolved(name: &Arc<[u8]>) -> Self {
         Self {
-            name: name.to_vec(),
+            name: Arc::clone(name),
             found: None,
             rule: Rule::NotFound,
             via: None,
@@ -325,6 +325,7 @@ impl LoadedObject {
             real: Arc::clone(&candidate.real),
             id: candidate.id,
             summary: Arc::clone(&candidate.summary),
+            names: Arc::clone(&candidate.names),
             requested_by,
             needed: Vec::new(),
             version_problems: Vec::new(),
@@ -343,22 +344,22 @@ enum Refused {
 
 /// The name that the loader compares and searches for. In a `DT_NEEDED` the tokens are expanded
 /// before; other names keep theirs.
-fn name_asked_for<'n>(
+fn name_asked_for(
     glibc: &Glibc,
     map: &LinkMap<'_>,
     asker: Option<usize>,
-    name: &'n [u8],
+    name: &Arc<[u8]>,
     wanted: Wanted,
-) -> Result<Cow<'n, [u8]>, Refused> {
+) -> Result<Arc<[u8]>, Refused> {
     let has_token = wanted == Wanted::Needed && tokens::has_token(name);
     let asking = asker.and_then(|asker| map.get(asker)).filter(|_| has_token);
-    let Some(object) = asking else { return Ok(Cow::Borrowed(name)) };
+    let Some(object) = asking else { return Ok(Arc::clone(name)) };
     if glibc.is_secure() {
         let message = "DST not allowed in SUID/SGID programs";
         return Err(Refused::Token(Fatal::new(&object.path, message)));
     }
     let is_main = asker == Some(LinkMap::MAIN);
-    glibc.expand(object, is_main, name).map(Cow::Owned).ok_or(Refused::Nothing)
+    glibc.expand(object, is_main, name).map(Into::into).ok_or(Refused::Nothing)
 }
 
 /// Why an object cannot be loaded into a running process.

@@ -1,13 +1,11 @@
 //! Lists of directories, as `fillin_rpath` of elf/dl-load.c makes them, and how they are searched.
 
-use super::Rule;
 use super::files::Files;
 use super::tokens::{self, Tokens};
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// One directory to search, with a slash at its end.
 #[derive(Debug)]
@@ -19,12 +17,9 @@ pub(super) struct Dir {
     pub(super) entry: usize,
 }
 
-/// A list of directories.
+/// A list of directories, whichever tags and variables have it.
 #[derive(Debug)]
 pub(super) struct SearchList {
-    pub(super) rule: Rule,
-    /// The object whose tag it is.
-    pub(super) via: Option<Arc<Path>>,
     pub(super) dirs: Vec<Dir>,
 }
 
@@ -43,8 +38,6 @@ impl SearchList {
         path: &[u8],
         separators: &[u8],
         tokens: &Tokens<'_>,
-        rule: Rule,
-        via: Option<Arc<Path>>,
         surroundings: &Surroundings<'_>,
     ) -> Self {
         let entries = path.split(|byte| separators.contains(byte)).filter_map(|entry| {
@@ -58,14 +51,12 @@ impl SearchList {
             dir.push(b'/');
             Some(dir)
         });
-        Self::new(entries, rule, via, surroundings)
+        Self::new(entries, surroundings)
     }
 
     /// The directories given, each with a slash at its end or empty.
     pub(super) fn new(
         entries: impl Iterator<Item = Vec<u8>>,
-        rule: Rule,
-        via: Option<Arc<Path>>,
         surroundings: &Surroundings<'_>,
     ) -> Self {
         let mut known = HashSet::new();
@@ -89,21 +80,19 @@ impl SearchList {
                 entry: number,
             });
         }
-        Self { rule, via, dirs }
+        Self { dirs }
     }
 
     /// The entries of a list unchanged, each a directory of its own.
     pub(super) fn of_entries<'e>(
         entries: impl Iterator<Item = &'e [u8]>,
-        rule: Rule,
-        via: Option<Arc<Path>>,
         working_directory: &Path,
     ) -> Self {
         let dirs = entries.enumerate().map(|(entry, directory)| {
             let given = [directory, b"/"].concat();
             Dir { absolute: absolute_bytes(working_directory, &given), given, entry }
         });
-        Self { rule, via, dirs: dirs.collect() }
+        Self { dirs: dirs.collect() }
     }
 }
 

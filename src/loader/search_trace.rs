@@ -1,9 +1,9 @@
 //! The places that a search examined, stored compactly: one search of an rpath of 700 entries is
-//! shared by every object with that rpath that needs the same name.
+//! shared by every object with that rpath in the same directory that needs the same name.
 
 use super::files::{Candidate, Fatal};
 use super::search_list::SearchList;
-use super::{SearchStep, StepOutcome};
+use super::{Rule, SearchStep, StepOutcome};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
@@ -21,19 +21,27 @@ pub(super) struct Leg {
     pub(super) end: LegEnd,
 }
 
+/// Why a list was searched.
+#[derive(Debug, Clone)]
+pub(super) struct Whose {
+    pub(super) rule: Rule,
+    /// The object whose tag the list is.
+    pub(super) via: Option<Arc<Path>>,
+}
+
 /// How the search of one list ended.
 #[derive(Debug)]
 pub(super) enum LegEnd {
     /// Nothing here: the next list.
     Exhausted,
-    /// The library.
-    Found(Arc<Candidate>),
+    /// The library, and its path as the loader builds it: relative if the directory is.
+    Found(Arc<Candidate>, Arc<[u8]>),
     /// The loader gives up.
     Fatal(Fatal),
 }
 
 impl Leg {
-    fn steps(&self) -> impl Iterator<Item = SearchStep> {
+    fn steps<'l>(&'l self, whose: &'l Whose) -> impl Iterator<Item = SearchStep> + 'l {
         let mut notable = self.notable.iter().peekable();
         self.list.dirs.iter().take(self.tried).enumerate().map(move |(index, dir)| {
             let outcome = notable.next_if(|(at, _)| *at == index);
@@ -41,8 +49,8 @@ impl Leg {
             path.extend_from_slice(&self.name);
             SearchStep {
                 path: PathBuf::from(OsString::from_vec(path)),
-                rule: self.list.rule,
-                via: self.list.via.as_deref().map(Path::to_owned),
+                rule: whose.rule,
+                via: whose.via.as_deref().map(Path::to_owned),
                 outcome: outcome.map_or(StepOutcome::Absent, |(_, outcome)| *outcome),
             }
         })
@@ -57,7 +65,7 @@ pub struct Trail(Vec<Part>);
 
 #[derive(Debug, Clone)]
 enum Part {
-    Leg(Arc<Leg>),
+    Leg(Arc<Leg>, Whose),
     Step(Arc<SearchStep>),
 }
 
@@ -66,7 +74,7 @@ impl Trail {
     pub fn steps(&self) -> impl Iterator<Item = SearchStep> {
         self.0.iter().flat_map(|part| {
             let (leg, step) = match part {
-                Part::Leg(leg) => (Some(leg.steps()), None),
+                Part::Leg(leg, whose) => (Some(leg.steps(whose)), None),
                 Part::Step(step) => (None, Some(SearchStep::clone(step))),
             };
             leg.into_iter().flatten().chain(step)
@@ -79,11 +87,19 @@ impl Trail {
         self.0.is_empty()
     }
 
-    pub(super) fn push_leg(&mut self, leg: Arc<Leg>) {
-        self.0.push(Part::Leg(leg));
+    pub(super) fn push_leg(&mut self, leg: Arc<Leg>, whose: Whose) {
+        self.push(Part::Leg(leg, whose));
     }
 
     pub(super) fn push_step(&mut self, step: impl Into<Arc<SearchStep>>) {
-        self.0.push(Part::Step(step.into()));
+        self.push(Part::Step(step.into()));
+    }
+
+    fn push(&mut self, part: Part) {
+        if self.0.is_empty() {
+            // Most searches end in the first or second place, and there are hundreds of thousands.
+            self.0.reserve_exact(2);
+        }
+        self.0.push(part);
     }
 }

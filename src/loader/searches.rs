@@ -63,7 +63,7 @@ impl Searches {
             match files.probe(Path::new(OsStr::from_bytes(&path))) {
                 Probe::Found(candidate) if will_do(&candidate) => {
                     notable.push((index, StepOutcome::Found));
-                    end = LegEnd::Found(candidate);
+                    end = LegEnd::Found(candidate, [dir.given.as_slice(), name].concat().into());
                     break;
                 }
                 Probe::Found(_) => {}

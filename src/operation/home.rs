@@ -220,6 +220,15 @@ impl Home {
         Ok(!self.entries()?.is_empty())
     }
 
+    /// Is this the only completed operation, according to the names of the records?
+    pub(super) fn has_only(&self, id: &str) -> Result<bool, Error> {
+        let is_own = |entry: &Entry| {
+            let stem = entry.name.name().to_str().and_then(|name| name.strip_suffix(DONE));
+            stem.and_then(|stem| stem.split_once('-')).is_some_and(|(_, named)| named == id)
+        };
+        Ok(self.entries()?.iter().all(|entry| entry.state != State::Done || is_own(entry)))
+    }
+
     /// All completed operations, oldest first.
     pub(super) fn done(&self) -> Result<Vec<Record>, Error> {
         let done = |entry: &&Entry| entry.state == State::Done;
@@ -262,8 +271,9 @@ impl Home {
     /// Reads a record.
     fn read(&self, name: &Name) -> Result<Record, Error> {
         let unusable = |why: Unusable| Error::Record { path: name.path().to_path_buf(), why };
-        let mut text = Vec::new();
-        let file = self.open(name).map_err(unusable)?;
+        let (file, len) = self.open(name).map_err(unusable)?;
+        let mut text =
+            Vec::with_capacity(usize::try_from(len.min(MAX_RECORD_BYTES)).unwrap_or(0) + 1);
         file.take(MAX_RECORD_BYTES + 1)
             .read_to_end(&mut text)
             .map_err(|source| PathError::new("read", name.path(), source))?;
@@ -275,9 +285,9 @@ impl Home {
         Ok(record)
     }
 
-    /// Opens a file of the store. It must be a regular file of the store's owner, with no hard links
+    /// Opens a file of the store, and returns its length too. It must be a regular file of the store's owner, with no hard links
     /// elsewhere.
-    fn open(&self, name: &Name) -> Result<File, Unusable> {
+    fn open(&self, name: &Name) -> Result<(File, u64), Unusable> {
         let unread = |error: io::Error| Unusable::Unread { said: error.to_string() };
         let file = name.open().map_err(unread)?;
         let stat = rustix::fs::fstat(&file).map_err(|error| unread(error.into()))?;
@@ -288,7 +298,7 @@ impl Home {
         if stat.uid != self.owner && !self.is_trusted {
             return Err(Unusable::OfUser { uid: stat.uid });
         }
-        Ok(file)
+        Ok((file, stat.len))
     }
 }
 

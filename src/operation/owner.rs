@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// The maximum number of bytes that are read from a list of users or groups.
 const MAX_LIST_BYTES: u64 = 16 << 20;
@@ -163,10 +164,10 @@ fn list(path: &str) -> Option<String> {
 /// Is it the user that the kernel shows for owners that have no number in this user namespace? If every
 /// number is mapped, it is an ordinary user.
 pub(super) fn is_nobody(uid: u32) -> bool {
-    let overflow = list("/proc/sys/kernel/overflowuid");
-    let Some(overflow) = overflow.and_then(|text| text.trim().parse::<u32>().ok()) else {
-        return false;
-    };
+    // It is a setting of the kernel, and is asked for each time that a store is opened.
+    static OVERFLOW: OnceLock<Option<u32>> = OnceLock::new();
+    let read = || list("/proc/sys/kernel/overflowuid")?.trim().parse::<u32>().ok();
+    let Some(overflow) = *OVERFLOW.get_or_init(read) else { return false };
     if uid != overflow {
         return false;
     }

@@ -49,13 +49,13 @@ fn is_metadata(path: &Path) -> bool {
 }
 
 fn read(path: &Path) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
     // Do not block on a named pipe.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = fs::File::from(rustix::fs::open(path, flags, Mode::empty()).ok()?);
-    if !file.metadata().ok()?.is_file() {
-        return None;
-    }
+    let metadata = file.metadata().ok().filter(fs::Metadata::is_file)?;
+    // A RECORD has megabytes, which are read at once and not in growing pieces.
+    let mut bytes =
+        Vec::with_capacity(usize::try_from(metadata.len().min(MAX_LIST_BYTES)).ok()? + 1);
     file.take(MAX_LIST_BYTES).read_to_end(&mut bytes).ok()?;
     let mentions = memchr::memmem::find(&bytes, super::home::NAME.as_bytes());
     mentions.map(|_| bytes)

@@ -282,6 +282,14 @@ impl Store {
         other == base || canonical(other).is_err()
     }
 
+    /// Is this the only completed operation in the store? No record is read for it.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn has_only(&self, id: &str) -> Result<bool, Error> {
+        self.as_reader(|| self.home()?.map_or(Ok(false), |home| home.has_only(id)))
+    }
+
     pub(super) fn pending_record(&self) -> Result<Option<Record>, Error> {
         let Some(home) = self.home()? else { return Ok(None) };
         Ok(home.pending()?.map(|(_, record)| record))

@@ -121,16 +121,12 @@ fn is_plain(byte: u8) -> bool {
 fn passing(bytes: &[u8]) -> usize {
     let mut passing = 0;
     loop {
+        passing += usual(bytes.get(passing..).unwrap_or_default());
         let rest = bytes.get(passing..).unwrap_or_default();
-        let Some(plain) = rest.iter().position(|&byte| !is_plain(byte)) else {
-            return bytes.len();
-        };
-        passing += plain;
-        if let Some(length) = drawn(rest.get(plain..).unwrap_or_default()) {
-            passing += length;
-            continue;
+        if rest.is_empty() {
+            return passing;
         }
-        match Special::of(rest.get(plain..).unwrap_or_default()) {
+        match Special::of(rest) {
             // That character may also represent invalid bytes.
             Special::Character(character, length)
                 if character != char::REPLACEMENT_CHARACTER && is_inert(character) =>
@@ -139,6 +135,33 @@ fn passing(bytes: &[u8]) -> usize {
             }
             _ => return passing,
         }
+    }
+}
+
+/// The number of bytes at the start that are plain or drawn. Reports have megabytes of them, so eight are compared at
+/// once: of each byte the highest bit is set if it is not plain, or follows such a byte.
+fn usual(bytes: &[u8]) -> usize {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let mut rest = bytes;
+    loop {
+        if let Some((eight, after)) = rest.split_first_chunk::<8>() {
+            let eight = u64::from_le_bytes(*eight);
+            let below_blank = eight.wrapping_sub(EACH * u64::from(b' '));
+            let above_tilde = eight.wrapping_add(EACH);
+            let odd = (eight | below_blank | above_tilde) & (EACH << 7);
+            if odd == 0 {
+                rest = after;
+                continue;
+            }
+            rest = rest.get(odd.trailing_zeros() as usize / 8..).unwrap_or_default();
+        }
+        rest = match rest {
+            [byte, after @ ..] if is_plain(*byte) => after,
+            _ => match drawn(rest) {
+                Some(length) => rest.get(length..).unwrap_or_default(),
+                None => return bytes.len() - rest.len(),
+            },
+        };
     }
 }
 
@@ -166,7 +189,9 @@ impl Special {
         if bytes.is_empty() || bytes.starts_with(b"\x1b") {
             let end = bytes.iter().take(MAX_SEQUENCE).position(|&byte| byte == b'm');
             let whole = end.and_then(|end| bytes.get(..=end)).unwrap_or_default();
-            if SEQUENCES.iter().any(|own| own.as_bytes() == whole) {
+            // These two are in each line of a tree.
+            let is_usual = matches!(whole, [0x1b, b'[', b'0' | b'2', b'm']);
+            if is_usual || SEQUENCES.iter().any(|own| own.as_bytes() == whole) {
                 return Self::Sequence(whole.len());
             }
             if SEQUENCES.iter().any(|own| own.as_bytes().starts_with(bytes)) {

@@ -7,43 +7,32 @@ use crate::bytes::{printable, printed, shown};
 use crate::hashing::{QuickMap, QuickSet};
 use crate::loader::{Closure, Dependency, Rule, SearchStep};
 use std::collections::HashSet;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::{Arc, PoisonError, RwLock};
 
-/// How to show a tree.
-#[derive(Clone, Copy)]
-pub struct Manner<'a> {
+/// How to show trees.
+pub struct Manner<'p> {
     /// Show a list in which each library occurs once.
     pub flat: bool,
     /// The level of detail.
     pub detail: Detail,
-    /// A path as it is shown to people.
-    pub place: &'a dyn Fn(&Path) -> PathBuf,
+    /// Paths as they are shown to people.
+    pub shown: Shown<'p>,
 }
 
-/// Writes what is loaded for each.
+/// Writes what is loaded for one file.
 ///
 /// # Errors
 /// If the output cannot be written.
-pub fn write(out: &mut dyn Write, closures: &[Closure], manner: Manner<'_>) -> io::Result<()> {
-    let mut shown = Shown { place: manner.place, known: QuickMap::default() };
-    closures.iter().try_for_each(|closure| write_one(out, closure, manner, &mut shown))
-}
-
-fn write_one<'a>(
-    out: &mut dyn Write,
-    closure: &'a Closure,
-    manner: Manner<'a>,
-    shown: &mut Shown<'a>,
-) -> io::Result<()> {
+pub fn write(out: &mut dyn Write, closure: &Closure, manner: &Manner<'_>) -> io::Result<()> {
     let Some((root, needed)) = closure.objects.first() else { return Ok(()) };
-    let Manner { flat, detail, .. } = manner;
-    let mut view = View::new(out, closure, manner, shown);
+    let Manner { flat, detail, .. } = *manner;
+    let mut view = View::new(out, closure, manner);
     let is_root = view.at(root);
     view.node(is_root).is_seen = true;
-    writeln!(view.out, "{}", view.shown.text(root))?;
+    writeln!(view.out, "{}", manner.shown.text(root))?;
     if flat {
         view.flat(closure)?;
     } else {
@@ -59,15 +48,27 @@ fn write_one<'a>(
 }
 
 /// Paths as they are shown to people, byte for byte: many objects of many files need one library.
-struct Shown<'a> {
-    place: &'a dyn Fn(&Path) -> PathBuf,
-    known: QuickMap<&'a OsStr, Rc<str>>,
+pub struct Shown<'p> {
+    place: &'p (dyn Fn(&Path) -> PathBuf + Sync),
+    known: RwLock<QuickMap<OsString, Arc<str>>>,
 }
 
-impl<'a> Shown<'a> {
-    fn text(&mut self, path: &'a Path) -> Rc<str> {
-        let make = || shown(&without_dots(&(self.place)(path))).into();
-        Rc::clone(self.known.entry(path.as_os_str()).or_insert_with(make))
+impl<'p> Shown<'p> {
+    /// Paths as `place` shows them.
+    #[must_use]
+    pub fn new(place: &'p (dyn Fn(&Path) -> PathBuf + Sync)) -> Self {
+        Self { place, known: RwLock::default() }
+    }
+
+    fn text(&self, path: &Path) -> Arc<str> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(text) = known.get(path.as_os_str()) {
+            return Arc::clone(text);
+        }
+        drop(known);
+        let text: Arc<str> = shown(&without_dots(&(self.place)(path))).into();
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(known.entry(path.into()).or_insert(text))
     }
 }
 
@@ -84,13 +85,12 @@ struct Node<'a> {
     /// Is nothing missing of what it needs, and what that needs?
     is_whole: Option<bool>,
     /// Its path as it is shown.
-    shown: Option<Rc<str>>,
+    shown: Option<Arc<str>>,
 }
 
 struct View<'a, 'v> {
     out: &'v mut dyn Write,
-    manner: Manner<'a>,
-    shown: &'v mut Shown<'a>,
+    manner: &'v Manner<'v>,
     /// By paths, byte for byte, as indices of `nodes`: a path is looked up once for each line.
     indices: QuickMap<&'a OsStr, usize>,
     nodes: Vec<Node<'a>>,
@@ -108,17 +108,11 @@ struct View<'a, 'v> {
 }
 
 impl<'a, 'v> View<'a, 'v> {
-    fn new(
-        out: &'v mut dyn Write,
-        closure: &'a Closure,
-        manner: Manner<'a>,
-        shown: &'v mut Shown<'a>,
-    ) -> Self {
+    fn new(out: &'v mut dyn Write, closure: &'a Closure, manner: &'v Manner<'v>) -> Self {
         let count = closure.objects.len();
         let mut view = Self {
             out,
             manner,
-            shown,
             indices: QuickMap::with_capacity_and_hasher(count, <_>::default()),
             nodes: Vec::with_capacity(count),
             lacks: false,
@@ -185,7 +179,7 @@ impl<'a, 'v> View<'a, 'v> {
             }
             for (asker, same) in needs().filter(|(_, other)| other.name == dependency.name) {
                 if self.manner.detail > Detail::Quiet {
-                    writeln!(self.out, "    needed by {}", self.shown.text(asker))?;
+                    writeln!(self.out, "    needed by {}", self.manner.shown.text(asker))?;
                 }
                 self.places("      ", same)?;
             }
@@ -290,10 +284,8 @@ impl<'a, 'v> View<'a, 'v> {
         match (&dependency.found, found) {
             (Some(path), Some(at)) => {
                 line += &self.arrow;
-                let shown = &mut *self.shown;
-                let node = self.nodes.get_mut(at);
-                if let Some(node) = node {
-                    line += node.shown.get_or_insert_with(|| shown.text(path));
+                if let Some(node) = self.nodes.get_mut(at) {
+                    line += node.shown.get_or_insert_with(|| self.manner.shown.text(path));
                 }
                 self.rule(&mut line, asker, dependency, at, mark);
             }
@@ -334,7 +326,7 @@ impl<'a, 'v> View<'a, 'v> {
         *line += rule;
         if is_news && let Some(via) = dependency.via.as_deref().filter(|via| *via != asker) {
             *line += " of ";
-            *line += &self.shown.text(via);
+            *line += &self.manner.shown.text(via);
         }
         *line += mark;
         *line += end;
@@ -346,7 +338,7 @@ impl<'a, 'v> View<'a, 'v> {
             let why = printable(fatal.message.as_bytes());
             writeln!(self.out, "{lead}{}: {why}", shown(&fatal.path))?;
         }
-        let place = |path: &Path| without_dots(&(self.manner.place)(path));
+        let place = |path: &Path| without_dots(&(self.manner.shown.place)(path));
         let steps = dependency.tried.steps();
         let steps: Vec<_> =
             steps.map(|step| SearchStep { path: place(&step.path), ..step }).collect();

@@ -18,7 +18,6 @@ use serde::Serialize;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// What the trace shows about a finding of the diagnosis.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -257,7 +256,7 @@ pub(super) fn object_at<'a>(vfs: &dyn Vfs, world: &'a World, path: &Path) -> Opt
 
 /// An object outside the environment.
 fn outsider(vfs: &dyn Vfs, path: &Path) -> Option<Object> {
-    let summary = Arc::new(inventory::summary_of(vfs, path)?);
+    let summary = inventory::summary_of(vfs, path)?;
     let id = vfs.metadata(path).ok()?.id;
     let facts = inventory::Facts::Elf(summary);
     Some(Object { path: path.to_owned(), id, facts, role: Role::Library, distribution: None })

@@ -162,7 +162,7 @@ impl<'a> Replay<'a> {
                 })
             })?
         };
-        let needed = inventory::summary_of(self.vfs, &path)?.needed;
+        let needed = &inventory::summary_of(self.vfs, &path)?.needed;
         // The names in LD_PRELOAD are requested first, on behalf of the program.
         let mut asked = image
             .requests()
@@ -266,7 +266,7 @@ impl<'a> Replay<'a> {
     ) -> Option<Dependency> {
         let asker = self.object(process, opened, &request.asker)?;
         let preload = process.loaded.first().into_iter().flat_map(|(_, main)| &main.preload);
-        let known = asker.needed.iter().chain(preload).find(|need| need.name == request.name);
+        let known = asker.needed.iter().chain(preload).find(|need| *need.name == *request.name);
         if let Some(known) = known {
             return Some(known.clone());
         }
@@ -367,7 +367,7 @@ impl<'a> Replay<'a> {
             Some(object)
                 if request.kind == Kind::Needed
                     && process.is_some_and(|process| process.called == request.asker)
-                    && !object.needed.iter().any(|need| need.name == request.name) =>
+                    && !object.needed.iter().any(|need| *need.name == *request.name) =>
             {
                 Kind::Preload
             }

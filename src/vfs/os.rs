@@ -5,16 +5,18 @@ mod remembered;
 use self::remembered::{Look, Remembered};
 use super::walk::{self, Entry};
 use super::{DirEntry, FileKind, Metadata, Vfs};
-use crate::bytes::{Pieces, Source};
+use crate::bytes::{self, Pieces, Source};
+use crate::elf::Headers;
+use rustix::buffer::spare_capacity;
 #[cfg(target_os = "linux")]
 use rustix::fs::StatVfsMountFlags;
 use rustix::fs::{FileType, Mode, OFlags};
-use rustix::io::{Errno, retry_on_intr};
+use rustix::io::{Errno, pread, retry_on_intr};
 use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -165,6 +167,26 @@ impl Vfs for OsVfs {
         self.failures.note(path, found)
     }
 
+    fn headers(
+        &self,
+        path: &Path,
+        id: (u64, u64),
+        source: Option<&dyn Source>,
+    ) -> io::Result<Arc<Headers>> {
+        let known = self.remembered.as_ref();
+        if let Some(headers) = known.and_then(|known| known.headers(id)) {
+            return Ok(headers);
+        }
+        let headers = Arc::new(match source {
+            Some(source) => Headers::of(source),
+            None => Headers::of(self.open(path)?.as_ref()),
+        });
+        if let Some(known) = known {
+            known.remember_headers(id, &headers);
+        }
+        Ok(headers)
+    }
+
     #[cfg(target_os = "linux")]
     fn is_noexec(&self, path: &Path) -> bool {
         let flags = || Some(rustix::fs::statvfs(path).ok()?.f_flag);
@@ -247,8 +269,8 @@ struct Opened {
 }
 
 impl Opened {
-    fn read(&self, bytes: &mut [u8], at: u64) -> Option<()> {
-        self.failures.note(&self.path, self.file.read_exact_at(bytes, at)).ok()
+    fn read(&self, len: usize, at: u64) -> Option<Vec<u8>> {
+        self.failures.note(&self.path, exactly(&self.file, len, at)).ok()
     }
 }
 
@@ -261,15 +283,37 @@ impl Source for Opened {
         if range.start > range.end || range.end > self.len {
             return None;
         }
-        let read = |piece: &mut [u8], at: u64| self.read(piece, at);
+        let read = |len: usize, at: u64| self.read(len, at);
         if let Some(bytes) = self.pieces.small(self.len, &range, read) {
             return Some(Cow::Owned(bytes));
         }
-        let mut bytes = vec![0; usize::try_from(range.end - range.start).ok()?];
         // A file that has become shorter is treated like one that was always too short.
-        self.read(&mut bytes, range.start)?;
+        let bytes = self.read(usize::try_from(range.end - range.start).ok()?, range.start)?;
         Some(Cow::Owned(bytes))
     }
+
+    fn string(&self, offset: u64, limit: u64, what: &'static str) -> Result<Vec<u8>, bytes::Error> {
+        let range = offset..limit.min(self.len);
+        match self.pieces.string(self.len, &range, |len, at| self.read(len, at)) {
+            Some(string) => Ok(string),
+            None => bytes::string_of(self, offset, limit, what),
+        }
+    }
+}
+
+/// So many bytes of a file from an offset on.
+fn exactly(file: &File, len: usize, at: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(len);
+    while bytes.len() < len {
+        let next = at + bytes.len() as u64;
+        // What is not read yet is not filled with zeros before: some millions of bytes are read.
+        let read = retry_on_intr(|| pread(file, spare_capacity(&mut bytes), next))?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    bytes.truncate(len);
+    Ok(bytes)
 }
 
 /// The entries of a directory, in no order. An environment has thousands of directories, whose entries are not copied

@@ -3,9 +3,11 @@
 use super::{DirEntry, FileKind, Metadata, Vfs};
 use crate::bytes::Source;
 use crate::edit::{EditSet, Patched};
+use crate::elf::Headers;
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A tree of files as it would be with edits applied.
 ///
@@ -66,6 +68,21 @@ impl Vfs for Overlay<'_> {
 
     fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
         self.base.canonicalize(path)
+    }
+
+    fn headers(
+        &self,
+        path: &Path,
+        id: (u64, u64),
+        source: Option<&dyn Source>,
+    ) -> io::Result<Arc<Headers>> {
+        if !self.patched.contains_key(&id) {
+            return self.base.headers(path, id, source);
+        }
+        match source {
+            Some(source) => Ok(Arc::new(Headers::of(source))),
+            None => Ok(Arc::new(Headers::of(self.open(path)?.as_ref()))),
+        }
     }
 
     fn is_noexec(&self, path: &Path) -> bool {

@@ -3,8 +3,8 @@
 
 use super::inventory::Object;
 use crate::bytes;
+use crate::elf::Image;
 use crate::elf::strings::{self, Found};
-use crate::elf::{Image, hash};
 use crate::vfs::Vfs;
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -52,16 +52,19 @@ impl<'a> Constants<'a> {
     #[must_use]
     pub fn opened(&self, object: &Object, names: &[&[u8]]) -> BTreeSet<usize> {
         let opened = || {
-            let source = self.vfs.open(&object.path).ok()?;
-            let image = Image::parse(source.as_ref()).ok()?;
+            let headers = self.vfs.headers(&object.path, object.id, None).ok()?;
             // Most objects cannot do so, and their constants are not read.
-            let can_open = hash::imports(&image, b"dlopen").unwrap_or(false);
-            let found = if can_open {
-                self.among(&image, names, strings::whole)?
-            } else {
-                Found::default()
-            };
-            Some(found.names)
+            if headers.is_known_to_open() == Some(false) {
+                return None;
+            }
+            let source = self.vfs.open(&object.path).ok()?;
+            let image = headers.image(source.as_ref()).ok()?;
+            if !headers.imports_dlopen(&image) {
+                return None;
+            }
+            let whole =
+                |image: &Image<'_>, names: &[&[u8]], most| headers.whole(image, names, most);
+            Some(self.among(&image, names, whole)?.names)
         };
         if names.is_empty() || self.left.get() == 0 { None } else { opened() }.unwrap_or_default()
     }
@@ -74,7 +77,12 @@ impl<'a> Constants<'a> {
         self.among(&Image::parse(source.as_ref()).ok()?, names, search)
     }
 
-    fn among(&self, image: &Image<'_>, names: &[&[u8]], search: Search) -> Option<Found> {
+    fn among(
+        &self,
+        image: &Image<'_>,
+        names: &[&[u8]],
+        search: impl FnOnce(&Image<'_>, &[&[u8]], u64) -> Result<Found, bytes::Error>,
+    ) -> Option<Found> {
         let found = search(image, names, self.most.min(self.left.get())).ok()?;
         self.left.set(self.left.get() - found.read);
         Some(found)

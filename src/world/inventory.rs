@@ -362,9 +362,9 @@ pub(crate) fn stem_of(name: &[u8]) -> Option<&[u8]> {
 
 /// The summary of one object; `None` if it is not an object or cannot be read.
 #[must_use]
-pub fn summary_of(vfs: &dyn Vfs, path: &Path) -> Option<Summary> {
-    let source = vfs.open(path).ok()?;
-    Image::parse(source.as_ref()).ok()?.summary().ok()
+pub fn summary_of(vfs: &dyn Vfs, path: &Path) -> Option<Arc<Summary>> {
+    let headers = vfs.headers(path, vfs.metadata(path).ok()?.id, None).ok()?;
+    Some(Arc::clone(&headers.object().ok()?.summary))
 }
 
 /// Reads an object; `None` for a file that is not an object and does not claim to be one.
@@ -429,11 +429,13 @@ fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
             }),
         };
     }
-    let image = Image::parse(source.as_ref())?;
-    let summary = image.summary()?;
-    image.require_whole()?;
-    let role = role_of(path, &image, &summary);
-    Ok(Some((metadata()?.id, Facts::Elf(Arc::new(summary)), role)))
+    let id = metadata()?.id;
+    let headers = vfs.headers(path, id, Some(source.as_ref()))?;
+    let object = headers.object()?;
+    object.whole.clone()?;
+    let image = headers.image(source.as_ref())?;
+    let role = role_of(path, &image, &object.summary);
+    Ok(Some((id, Facts::Elf(Arc::clone(&object.summary)), role)))
 }
 
 /// Reads every slice of a Mach-O file that dyld could load, and what a program would do with it; `None`

@@ -3,13 +3,10 @@
 use super::World;
 use super::inventory::{self, Object, Role};
 use crate::elf::Summary;
-use crate::hashing::QuickMap;
 use crate::loader::{Libc, Loader, Resolution, Settings, System, Target as Machine};
 use crate::python::interpreter::{Version, version_in};
 use crate::python::tags;
 use crate::vfs::Vfs;
-use std::ffi::OsStr;
-use std::path::Path;
 
 /// A program that loads objects of the target: an interpreter with its loader, or, in a tree
 /// without one, the loader alone.
@@ -94,14 +91,6 @@ impl<'a> Program<'a> {
             (Role::Executable, _) | (_, None) => self.loader.program(&object.path),
             (_, Some(main)) => self.loader.dlopen(&[main], &object.path),
         }
-    }
-
-    /// The files behind the paths by which objects were found.
-    #[must_use]
-    pub(crate) fn files<'b>(&'b self, resolution: &'b Resolution) -> QuickMap<&'b OsStr, &'b Path> {
-        let main = self.main.iter().flat_map(|main| &main.objects);
-        let objects = main.chain(&resolution.objects);
-        objects.map(|object| (object.path.as_os_str(), &*object.real)).collect()
     }
 
     /// Can the program load an object at all: is it for its machine? A program of the target is not

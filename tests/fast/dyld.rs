@@ -283,7 +283,7 @@ fn paths(opened: &Opened) -> Vec<&str> {
 fn need<'o>(opened: &'o Opened, image: &str, name: &str) -> &'o Need {
     let mut images = opened.process.images.iter();
     let image = images.find(|found| found.path == Path::new(image)).unwrap();
-    image.needed.iter().find(|need| need.dependency.name == name.as_bytes()).unwrap()
+    image.needed.iter().find(|need| *need.dependency.name == *name.as_bytes()).unwrap()
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub(crate) fn run(vfs: &MemVfs, settings: Settings) -> Resolution {
 pub(crate) fn need<'r>(resolution: &'r Resolution, object: &str, name: &str) -> &'r Dependency {
     let object = resolution.objects.iter().find(|found| *found.path == *Path::new(object));
     let object = object.unwrap_or_else(|| panic!("not loaded: {resolution:#?}"));
-    object.needed.iter().find(|need| need.name == name.as_bytes()).unwrap()
+    object.needed.iter().find(|need| *need.name == *name.as_bytes()).unwrap()
 }
 
 /// Where the program's need of `libx.so` leads, and by which rule.
@@ -524,7 +524,7 @@ fn the_walk_goes_on_after_what_is_missing() {
     let resolution = run(&vfs, settings());
     let missing: Vec<_> = resolution
         .missing()
-        .map(|(object, need)| (object.unwrap().path.to_str().unwrap(), need.name.as_slice()))
+        .map(|(object, need)| (object.unwrap().path.to_str().unwrap(), &*need.name))
         .collect();
     assert_eq!(
         missing,

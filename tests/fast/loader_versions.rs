@@ -221,7 +221,7 @@ fn opening(main: &Elf, plugin: &Elf, settings: Settings) -> Option<String> {
     let loader = loader(&vfs, settings);
     let program = loader.program(Path::new("/app/main"));
     let opened = loader.dlopen(&[&program], Path::new("/p/plugin.so"));
-    let said = opened.root.fatal.iter().chain(&opened.refused).next().cloned();
+    let said = opened.root.fatal.as_deref().into_iter().chain(&opened.refused).next().cloned();
     assert_eq!(opened.loads(), said.is_none());
     if let Some(said) = &said {
         assert_eq!(said.path, PathBuf::from("/p/plugin.so"));

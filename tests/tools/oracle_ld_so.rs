@@ -70,7 +70,7 @@ fn parse_list(stdout: &[u8], success: bool) -> Option<BTreeMap<OsString, Option<
 fn resolved(loader: &Loader<'_>, file: &Path) -> (BTreeSet<PathBuf>, BTreeSet<OsString>) {
     let resolution = loader.program(file);
     let paths = resolution.objects.iter().skip(1).map(|object| object.path.to_path_buf()).collect();
-    let missing = resolution.missing().map(|(_, need)| OsString::from_vec(need.name.clone()));
+    let missing = resolution.missing().map(|(_, need)| OsString::from_vec(need.name.to_vec()));
     (paths, missing.collect())
 }
 
@@ -243,7 +243,7 @@ impl Lab {
             .missing()
             .map(|(_, need)| {
                 assert!(need.fatal.is_none(), "ld.so loads it: {:?}", need.fatal);
-                OsString::from_vec(need.name.clone())
+                OsString::from_vec(need.name.to_vec())
             })
             .collect();
         assert_eq!(paths, expected);

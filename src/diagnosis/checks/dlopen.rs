@@ -11,7 +11,6 @@
 //! count. The search path of a library is written for the objects that are linked with it; that of a
 //! module only for its own code, and such a directory in it is a leftover of the link.
 
-use crate::elf::{Image, hash};
 use crate::findings::cure::{Cure, Install, Search};
 use crate::findings::evidence::Evidence;
 use crate::findings::evidence::opening::{Opening as Seen, OutOfReach, Unfound};
@@ -23,7 +22,6 @@ use crate::world::World;
 use crate::world::inventory::{Inventory, Object, Role};
 use crate::world::program::Program;
 use crate::world::rpath_entry::directory_of;
-use goblin::elf::dynamic;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
@@ -355,16 +353,14 @@ impl Files<'_> {
         if let Some(known) = self.entries.borrow().get(&object.path) {
             return Rc::clone(known);
         }
-        let entries = self.read(object, |image| {
-            let tag = |tag, name| image.string_of(tag, name);
-            let path = match tag(dynamic::DT_RUNPATH, "DT_RUNPATH") {
-                Ok(None) => tag(dynamic::DT_RPATH, "DT_RPATH"),
-                path => path,
-            };
-            let path = path.ok().flatten().unwrap_or_default();
+        let headers = self.vfs.headers(&object.path, object.id, None);
+        let summary = headers.as_ref().ok().and_then(|it| Some(&it.object().ok()?.summary));
+        let entries = summary.map(|summary| {
+            let path = summary.runpath.as_ref().or(summary.rpath.as_ref());
+            let path = path.map_or(b"".as_slice(), Vec::as_slice);
             path.split(|&byte| byte == b':').map(<[u8]>::to_vec).collect()
         });
-        let entries: Rc<Entries> = Rc::new(entries);
+        let entries: Rc<Entries> = Rc::new(entries.unwrap_or_default());
         self.entries.borrow_mut().insert(object.path.clone(), Rc::clone(&entries));
         entries
     }
@@ -375,14 +371,18 @@ impl Files<'_> {
         if let Some(known) = self.imports.borrow().get(&object.path) {
             return *known;
         }
-        let imports = self.read(object, |image| hash::imports(image, b"dlopen").unwrap_or(false));
+        let imports = self.reads_dlopen(object).unwrap_or(false);
         self.imports.borrow_mut().insert(object.path.clone(), imports);
         imports
     }
 
-    fn read<T: Default>(&self, object: &Object, of: impl FnOnce(&Image<'_>) -> T) -> T {
-        let Ok(source) = self.vfs.open(&object.path) else { return T::default() };
-        Image::parse(source.as_ref()).map(|image| of(&image)).unwrap_or_default()
+    fn reads_dlopen(&self, object: &Object) -> Option<bool> {
+        let headers = self.vfs.headers(&object.path, object.id, None).ok()?;
+        if let Some(known) = headers.is_known_to_open() {
+            return Some(known);
+        }
+        let source = self.vfs.open(&object.path).ok()?;
+        Some(headers.imports_dlopen(&headers.image(source.as_ref()).ok()?))
     }
 
     /// Those of `directories` that an object's search path names.

@@ -109,12 +109,12 @@ fn preloads<'a>(program: &'a Program<'_>) -> impl Iterator<Item = Finding> + 'a 
 }
 
 fn not_preloaded(object: &Path, named: &Dependency) -> Finding {
-    let library = named.name.clone();
+    let library = named.name.to_vec();
     let said = named.fatal.as_ref().map(|fatal| fatal.message.clone());
     let cure = Cure::Search(Search::TakeOutOfPreload(library.clone()));
-    let evidence = Evidence::Variable(Variable::NotPreloaded { library, said });
+    let evidence = Evidence::Variable(Variable::NotPreloaded { library: library.clone(), said });
     Finding {
-        library: Some(named.name.clone()),
+        library: Some(library),
         tried: named.tried.steps().collect(),
         ..fault(Cause::EnvOverride, object, evidence, cure)
     }

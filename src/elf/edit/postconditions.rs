@@ -3,7 +3,7 @@
 use super::preconditions;
 use super::refusal::Refusal;
 use super::wanted::Wanted;
-use crate::bytes;
+use crate::bytes::{self, Piecewise};
 use crate::edit::{Content, EditSet, Patched};
 use crate::elf::dynamic_table::{is_search_path, is_string};
 use crate::elf::hash;
@@ -32,7 +32,8 @@ pub(in crate::elf) fn verify(
     let broken = |what| Refusal::Inconsistent { what };
     require(edits.keeps_offsets(), "bytes that stay keep their offsets")?;
     let patched = Patched::new(image.source(), edits);
-    let new = Image::parse(&patched).map_err(|_| broken("it can be read again"))?;
+    let pieces = Piecewise::new(&patched);
+    let new = Image::parse(&pieces).map_err(|_| broken("it can be read again"))?;
     preconditions::check(&new).map_err(|_| broken("it is still sound"))?;
     if preconditions::check_payload(image).is_ok() {
         preconditions::check_payload(&new).map_err(|_| broken("nothing is behind its end"))?;

@@ -63,7 +63,7 @@ impl Dyld<'_> {
             let Some(provider) = need.image else { continue };
             let lacking = self.lacking(process, provider, symbols, &mut HashSet::new())?;
             unbound.extend(lacking.into_iter().map(|symbol| Unbound {
-                library: need.dependency.name.clone(),
+                library: need.dependency.name.to_vec(),
                 provider: need.dependency.found.as_deref().map(Path::to_owned).unwrap_or_default(),
                 symbol: symbol.to_vec(),
             }));

@@ -5,24 +5,20 @@ use crate::hashing::QuickMap;
 use crate::loader::files::{Candidate, Fatal, Files, Probe, memoised};
 use crate::loader::link_map::LinkMap;
 use crate::loader::search_list::{SearchList, Surroundings};
-use crate::loader::search_trace::{LegEnd, Trail};
+use crate::loader::search_trace::{LegEnd, Trail, Whose};
 use crate::loader::searches::Searches;
 use crate::loader::tokens::{self, Tokens};
 use crate::loader::{LoadedObject, Rule, SearchStep, Settings, StepOutcome, System};
-use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
-
-/// The lists of an object: what `$ORIGIN` is, which list it is, and the list.
-type Lists = Vec<(PathBuf, Rule, Arc<Searches>)>;
+use std::path::Path;
+use std::sync::{Arc, OnceLock, RwLock};
 
 /// What `ld.so.cache` has for a name: the path, and what comes of trying it.
 type Cached = Option<Arc<Tried>>;
 
 /// A path that was tried.
 struct Tried {
-    name: Vec<u8>,
+    name: Arc<[u8]>,
     step: Arc<SearchStep>,
     probe: Probe,
 }
@@ -32,8 +28,10 @@ pub(in crate::loader) struct Glibc {
     pub(in crate::loader) system: System,
     pub(in crate::loader) settings: Settings,
     hwcaps: Hwcaps,
-    /// By the paths of objects, byte for byte; by the empty path those without an object.
-    lists: RwLock<QuickMap<OsString, Lists>>,
+    /// Of tags and of the variable, by all that their directories depend on: objects that have the same tag
+    /// and are in the same directory share the searches.
+    lists: RwLock<QuickMap<Vec<u8>, Arc<Searches>>>,
+    default_dirs: OnceLock<Searches>,
     cached: RwLock<QuickMap<Vec<u8>, Cached>>,
     /// `DT_SONAME` of the loader itself, which every name is compared with.
     own_name: OnceLock<Option<Vec<u8>>>,
@@ -54,7 +52,7 @@ pub(in crate::loader) enum Wanted {
 pub(in crate::loader) struct Hit {
     pub(in crate::loader) candidate: Arc<Candidate>,
     /// The path as the loader builds it: relative if an entry was.
-    pub(in crate::loader) name: Vec<u8>,
+    pub(in crate::loader) name: Arc<[u8]>,
     pub(in crate::loader) rule: Rule,
     pub(in crate::loader) via: Option<Arc<Path>>,
 }
@@ -74,9 +72,14 @@ impl Search {
 
     /// Searches one more list, if the search is not over; `set_user_id`: only for a file with that
     /// bit.
-    fn look_into(&mut self, files: &Files<'_>, list: &Searches, name: &[u8], set_user_id: bool) {
+    fn look_into(
+        &mut self,
+        files: &Files<'_>,
+        (searches, whose): (&Searches, Whose),
+        name: &[u8],
+        set_user_id: bool,
+    ) {
         const S_ISUID: u32 = 0o4000;
-        let searches = list;
         let list = &searches.list;
         if self.is_over() || list.dirs.is_empty() {
             return;
@@ -89,24 +92,23 @@ impl Search {
         match &leg.end {
             LegEnd::Exhausted => {}
             LegEnd::Fatal(fatal) => self.fatal = Some(fatal.clone()),
-            LegEnd::Found(candidate) => {
-                let dir = leg.tried.checked_sub(1).and_then(|last| list.dirs.get(last));
+            LegEnd::Found(candidate, name) => {
                 self.hit = Some(Hit {
                     candidate: Arc::clone(candidate),
-                    name: dir.map_or(name.to_vec(), |dir| [&dir.given, name].concat()),
-                    rule: list.rule,
-                    via: list.via.clone(),
+                    name: Arc::clone(name),
+                    rule: whose.rule,
+                    via: whose.via.clone(),
                 });
             }
         }
-        self.tried.push_leg(leg);
+        self.tried.push_leg(leg, whose);
     }
 
     /// Adds one path that was tried.
     fn take(&mut self, tried: &Tried) {
         match &tried.probe {
             Probe::Found(candidate) => {
-                let (candidate, name) = (Arc::clone(candidate), tried.name.clone());
+                let (candidate, name) = (Arc::clone(candidate), Arc::clone(&tried.name));
                 self.hit = Some(Hit { candidate, name, rule: tried.step.rule, via: None });
             }
             Probe::Passed { .. } => {}
@@ -127,7 +129,7 @@ impl Tried {
             Probe::Fatal(_) => StepOutcome::NotALibrary,
         };
         let step = Arc::new(SearchStep { path, rule, via: None, outcome });
-        Self { name: name.to_vec(), step, probe }
+        Self { name: name.into(), step, probe }
     }
 }
 
@@ -147,6 +149,7 @@ impl Glibc {
             settings,
             hwcaps,
             lists: RwLock::default(),
+            default_dirs: OnceLock::new(),
             cached: RwLock::default(),
             own_name: OnceLock::new(),
         }
@@ -214,16 +217,18 @@ impl Glibc {
 
         if object.is_none_or(|object| object.summary.runpath.is_none()) {
             for index in map.rpath_chain(asker) {
-                if let Some(list) = self.list_of(files, map, index, Rule::Rpath) {
-                    search.look_into(files, &list, name, trusted);
+                if let Some((list, whose)) = self.list_of(files, map, index, Rule::Rpath) {
+                    search.look_into(files, (&list, whose), name, trusted);
                 }
             }
         }
         if let Some(list) = self.library_path(files, map) {
-            search.look_into(files, &list, name, trusted);
+            let whose = Whose { rule: Rule::LdLibraryPath, via: None };
+            search.look_into(files, (&list, whose), name, trusted);
         }
-        if let Some(list) = asker.and_then(|asker| self.list_of(files, map, asker, Rule::Runpath)) {
-            search.look_into(files, &list, name, trusted);
+        let runpath = asker.and_then(|asker| self.list_of(files, map, asker, Rule::Runpath));
+        if let Some((list, whose)) = runpath {
+            search.look_into(files, (&list, whose), name, trusted);
         }
         if !search.is_over()
             && !trusted
@@ -234,7 +239,8 @@ impl Glibc {
             search.take(&cached);
         }
         if !nodeflib {
-            search.look_into(files, &self.default_dirs(files), name, trusted);
+            let whose = Whose { rule: Rule::DefaultDirs, via: None };
+            search.look_into(files, (self.default_dirs(files), whose), name, trusted);
         }
         search
     }
@@ -282,7 +288,7 @@ impl Glibc {
         map: &LinkMap<'_>,
         index: usize,
         rule: Rule,
-    ) -> Option<Arc<Searches>> {
+    ) -> Option<(Arc<Searches>, Whose)> {
         let object = map.get(index)?;
         let summary = &object.summary;
         let path = match rule {
@@ -291,56 +297,41 @@ impl Glibc {
             _ => summary.rpath.as_deref().filter(|_| summary.runpath.is_none()),
         };
         let path = path.filter(|path| !path.is_empty())?;
-        let list = map.list(index, rule, || {
-            self.list(&object.path, &object.origin, rule, || {
-                let tokens = self.tokens(object, index == LinkMap::MAIN);
-                let via = Some(Arc::clone(&object.path));
-                SearchList::of_path(path, b":", &tokens, rule, via, &self.surroundings(files))
-            })
-        });
-        Some(list)
+        let list =
+            map.list(index, rule, || self.list(files, object, index == LinkMap::MAIN, path, b":"));
+        Some((list, Whose { rule, via: Some(Arc::clone(&object.path)) }))
     }
 
     fn library_path(&self, files: &Files<'_>, map: &LinkMap<'_>) -> Option<Arc<Searches>> {
-        const RULE: Rule = Rule::LdLibraryPath;
         let path = self.settings.library_path.as_deref().filter(|path| !path.is_empty())?;
         let main = map.get(LinkMap::MAIN)?;
-        Some(self.list(Path::new(""), &main.origin, RULE, || {
-            let tokens = self.tokens(main, true);
-            SearchList::of_path(path, b":;", &tokens, RULE, None, &self.surroundings(files))
-        }))
+        Some(self.list(files, main, true, path, b":;"))
     }
 
-    fn default_dirs(&self, files: &Files<'_>) -> Arc<Searches> {
-        self.list(Path::new(""), Path::new(""), Rule::DefaultDirs, || {
+    fn default_dirs(&self, files: &Files<'_>) -> &Searches {
+        self.default_dirs.get_or_init(|| {
             let dirs = self.system.default_dirs.iter().cloned();
-            SearchList::new(dirs, Rule::DefaultDirs, None, &self.surroundings(files))
+            Searches::new(SearchList::new(dirs, &self.surroundings(files)))
         })
     }
 
+    /// The directories of a path in the tag of an object, or in the variable for it, between `separators`.
     fn list(
         &self,
-        object: &Path,
-        origin: &Path,
-        rule: Rule,
-        make: impl FnOnce() -> SearchList,
+        files: &Files<'_>,
+        object: &LoadedObject,
+        is_main: bool,
+        path: &[u8],
+        separators: &[u8],
     ) -> Arc<Searches> {
-        let among = |lists: &Lists| {
-            let same = lists.iter().find(|(of, which, _)| *which == rule && of == origin);
-            same.map(|(.., list)| Arc::clone(list))
-        };
-        let known = self.lists.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(list) = known.get(object.as_os_str()).and_then(among) {
-            return list;
-        }
-        drop(known);
-        let list = Arc::new(Searches::new(make()));
-        let mut lists = self.lists.write().unwrap_or_else(PoisonError::into_inner);
-        let lists = lists.entry(object.into()).or_default();
-        // If two threads create it at the same time, the first result is used for both.
-        among(lists).unwrap_or_else(|| {
-            lists.push((origin.to_owned(), rule, Arc::clone(&list)));
-            list
+        let origin = object.origin.as_os_str().as_bytes();
+        // Neither contains a NUL. Only in the main program a token may be trusted.
+        let key = [origin, &[0, u8::from(is_main && self.settings.secure)], separators, &[0], path]
+            .concat();
+        memoised(&self.lists, key.as_slice(), |_| {
+            let tokens = self.tokens(object, is_main);
+            let list = SearchList::of_path(path, separators, &tokens, &self.surroundings(files));
+            Arc::new(Searches::new(list))
         })
     }
 }

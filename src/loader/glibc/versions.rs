@@ -41,7 +41,7 @@ pub(in crate::loader) fn check(map: &mut LinkMap<'_>, system: &System) -> Vec<Fa
         .objects()
         .flat_map(|object| &object.needed)
         .filter(|dependency| dependency.found.is_none())
-        .map(|dependency| dependency.name.as_slice())
+        .map(|dependency| &*dependency.name)
         .collect();
     let mut all = Vec::with_capacity(map.own.len());
     for object in &map.own {
@@ -70,11 +70,11 @@ fn of_object(
             }
             return (problems, Some("Assertion `needed != NULL' failed!"));
         };
-        let Some(defined) = &provider.summary.version_definitions else { continue };
+        let Some(defined) = &provider.names.versions else { continue };
         let lacking = need
             .versions
             .iter()
-            .filter(|version| !version.weak && !defined.contains(&version.name));
+            .filter(|version| !version.weak && !defined.contains(version.name.as_slice()));
         problems.extend(lacking.map(|version| VersionProblem {
             library: need.file.clone(),
             provider: provider.path.to_path_buf(),

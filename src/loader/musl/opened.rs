@@ -1,7 +1,7 @@
 //! The result of a path that musl opens. The first file that opens ends the search, whether it is a
 //! library or not (`path_open` and `map_library` in ldso/dynlink.c).
 
-use super::super::files::{Candidate, Fatal, Files, directory_of, memoised};
+use super::super::files::{Candidate, Fatal, Files, Names, directory_of, memoised};
 use super::super::{FileId, StepOutcome, Target};
 use crate::bytes::Source;
 use crate::elf::{Image, Kind, Summary, hash};
@@ -64,6 +64,7 @@ impl Memo {
                 directory: directory_of(path).into(),
                 id: metadata.id,
                 mode: metadata.mode,
+                names: Arc::new(Names::of(&summary)),
                 summary,
             })),
             Content::Refused(outcome, message) => Opened::Fatal(outcome, Fatal::new(path, message)),

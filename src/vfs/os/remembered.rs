@@ -1,5 +1,6 @@
 //! What was seen of paths, so that each directory that contains many files is resolved once.
 
+use crate::elf::Headers;
 use crate::hashing::QuickMap;
 use crate::vfs::{FileKind, Metadata};
 use rustix::io::Errno;
@@ -7,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Paths, byte for byte, and what they were when they were first seen. To [`Path`] a path with a slash at its
 /// end is the same path, but to the system it is a directory. Missing files are not remembered: they may
@@ -18,6 +19,8 @@ pub(super) struct Remembered {
     ways: Mutex<QuickMap<OsString, PathBuf>>,
     /// The entries at paths whose directories contain no link.
     entries: Mutex<QuickMap<OsString, Metadata>>,
+    /// The headers of files, by device and inode.
+    headers: Mutex<QuickMap<(u64, u64), Arc<Headers>>>,
 }
 
 /// The files that are read if nothing is remembered.
@@ -94,6 +97,15 @@ impl Remembered {
             Last::Other => files.file(path),
             _ => self.known(files, &self.canonicalize(files, path)?),
         }
+    }
+
+    /// The headers of a file, if they were read.
+    pub(super) fn headers(&self, id: (u64, u64)) -> Option<Arc<Headers>> {
+        locked(&self.headers).get(&id).cloned()
+    }
+
+    pub(super) fn remember_headers(&self, id: (u64, u64), headers: &Arc<Headers>) {
+        locked(&self.headers).insert(id, Arc::clone(headers));
     }
 
     /// The entry at a path whose directories contain no link.

@@ -153,7 +153,8 @@ fn unbound<'a>(vfs: &dyn Vfs, world: &World, scopes: &[Scope<'a>]) -> Vec<Unboun
     let mut open = OpenSymbols::of(vfs, &objects, |index, name| {
         scopes.get(index).is_none_or(|scope| scope.has_program) || !is_pythons(name)
     });
-    let loaded = scopes.iter().map(|scope| scope.files.iter().map(|file| &**file).collect());
+    let loaded =
+        scopes.iter().map(|scope| scope.files.iter().map(|(id, file)| (*id, &**file)).collect());
     open.look_in(vfs, &loaded.collect::<Vec<_>>());
     let near = scopes.iter().enumerate().map(|(index, scope)| {
         // Nothing but its own libraries is loaded when a program starts.
@@ -171,7 +172,7 @@ fn unbound<'a>(vfs: &dyn Vfs, world: &World, scopes: &[Scope<'a>]) -> Vec<Unboun
 }
 
 /// The other objects of an object's distribution, and those of the distributions that this requires.
-fn near<'a>(world: &'a World, object: &Object) -> Vec<&'a Path> {
+fn near<'a>(world: &'a World, object: &Object) -> Vec<(FileId, &'a Path)> {
     let inventory = &world.inventory;
     let own = inventory.distribution_of(object);
     let is_near = |other: &Distribution| {
@@ -182,7 +183,7 @@ fn near<'a>(world: &'a World, object: &Object) -> Vec<&'a Path> {
         let distribution = other.distribution.and_then(|index| is_near.get(index));
         distribution == Some(&true) && other.elf().is_some() && other.id != object.id
     });
-    others.map(|other| other.path.as_path()).collect()
+    others.map(|other| (other.id, other.path.as_path())).collect()
 }
 
 /// Where the symbols of an object are looked up: the program with its libraries, and what the object
@@ -191,7 +192,7 @@ struct Scope<'a> {
     object: &'a Object,
     /// The library that may have been made for something else.
     host: &'a Object,
-    files: Vec<Arc<Path>>,
+    files: Vec<(FileId, Arc<Path>)>,
     /// The same, by device and inode.
     known: QuickSet<FileId>,
     has_program: bool,
@@ -211,7 +212,7 @@ impl<'a> Scope<'a> {
         let mut scope = Self {
             object,
             host,
-            files: main.clone().map(|loaded| Arc::clone(&loaded.real)).collect(),
+            files: main.clone().map(|loaded| (loaded.id, Arc::clone(&loaded.real))).collect(),
             known: main.map(|loaded| loaded.id).collect(),
             has_program: is_program || program.main.is_some(),
         };
@@ -219,7 +220,7 @@ impl<'a> Scope<'a> {
         while let Some(loaded) = todo.pop() {
             for (id, file) in loaded.files {
                 if scope.known.insert(id) {
-                    scope.files.push(file);
+                    scope.files.push((id, file));
                 }
             }
             if scope.files.len() > MAX_LIBRARIES {
@@ -233,7 +234,7 @@ impl<'a> Scope<'a> {
                     return None;
                 }
                 if scope.known.insert(copy.id) {
-                    scope.files.push(copy.path.as_path().into());
+                    scope.files.push((copy.id, copy.path.as_path().into()));
                     todo.push(Loaded::from(&program.load(copy)));
                 }
             }

@@ -77,7 +77,7 @@ impl<'m, 'a> Judge<'m, 'a> {
             outcome.findings.extend(self.judge(missing, after.as_ref()));
             outcome
                 .unresolved
-                .insert((missing.object.clone(), missing.need.dependency.name.clone()));
+                .insert((missing.object.clone(), missing.need.dependency.name.to_vec()));
         }
         outcome.findings.extend(self.symbols());
         outcome.findings.extend(self.entries());
@@ -93,7 +93,7 @@ impl<'m, 'a> Judge<'m, 'a> {
                     image.needed.iter().enumerate().filter(|(_, need)| !need.is_satisfied());
                 for (library, need) in unsatisfied {
                     let object = self.macos.name_of(image);
-                    let key = (object.clone(), need.dependency.name.clone());
+                    let key = (object.clone(), need.dependency.name.to_vec());
                     let missing = Missing { root: one.root, image, object, need, library };
                     match all.get(&key) {
                         Some(known) if known.root.role <= one.root.role => {}
@@ -158,7 +158,7 @@ impl<'m, 'a> Judge<'m, 'a> {
         if let Some((warm, image)) = later {
             let unbound = self.macos.unbound(&warm.process, image);
             let unbound: BTreeSet<Unbound> =
-                unbound.into_iter().filter(|unbound| unbound.library == *name).collect();
+                unbound.into_iter().filter(|unbound| unbound.library == **name).collect();
             if !unbound.is_empty() {
                 return Some(self.lacks(&missing.object, &unbound, missing.need));
             }
@@ -273,7 +273,7 @@ impl<'m, 'a> Judge<'m, 'a> {
             between: pair.map(|(own, other)| Between::of(own, other)),
         });
         let mut found = fault(cause, object, evidence, cure);
-        found.library = Some(need.dependency.name.clone());
+        found.library = Some(need.dependency.name.to_vec());
         found.symbols = unbound.iter().map(|unbound| unbound.symbol.clone()).collect();
         found.tried = need.dependency.tried.steps().collect();
         found
@@ -292,7 +292,7 @@ impl<'m, 'a> Judge<'m, 'a> {
             for need in &image.needed {
                 let of_one: BTreeSet<Unbound> = unbound
                     .iter()
-                    .filter(|unbound| unbound.library == need.dependency.name)
+                    .filter(|unbound| unbound.library == *need.dependency.name)
                     .cloned()
                     .collect();
                 if !of_one.is_empty() {
@@ -352,7 +352,7 @@ impl<'m, 'a> Judge<'m, 'a> {
         let object = self.macos.world.place(&missing.object);
         let need = Seen::new(object, &dependency.name, supply);
         Finding {
-            library: Some(dependency.name.clone()),
+            library: Some(dependency.name.to_vec()),
             tried: dependency.tried.steps().collect(),
             ..fault(cause, &missing.object, Evidence::Need(need), cure)
         }
