@@ -4,6 +4,7 @@ use crate::findings::finding::Cause;
 use crate::hashing::QuickSet;
 use crate::knowledge::tensorflow;
 use crate::loader::Target;
+use crate::python::distribution::Distribution;
 use crate::vfs::{FileKind, Vfs};
 use crate::world::World;
 use crate::world::inventory::{Inventory, Object, stem_of};
@@ -104,7 +105,9 @@ pub fn choose(
                 if searched.is_none()
                     && others.iter().all(|other| world.twins.are_same(vfs, first, other)) =>
             {
-                return Choice::One(provider(beside(asking, &copies).unwrap_or(first)));
+                if let Some(nearest) = beside(own, asking, &copies, inventory) {
+                    return Choice::One(provider(nearest));
+                }
             }
             _ => {}
         }
@@ -119,14 +122,24 @@ pub fn choose(
 }
 
 /// The copy in the directory that is nearest to that of `asking`; the first of several, which are in the order of
-/// their paths.
-fn beside<'i>(asking: &Object, copies: &[&'i Object]) -> Option<&'i Object> {
+/// their paths. Distributions that `asking` does not require may be removed at any time: their copies do not count.
+fn beside<'i>(
+    own: Option<&Distribution>,
+    asking: &Object,
+    copies: &[&'i Object],
+    inventory: &Inventory,
+) -> Option<&'i Object> {
+    let is_lasting = |copy: &&&Object| {
+        inventory.distribution_of(copy).is_none_or(|other| {
+            own.is_some_and(|own| own.normalized == other.normalized || World::requires(own, other))
+        })
+    };
     let steps = |copy: &&&Object| {
         let both = copy.path.components().zip(asking.path.components());
         let shared = both.take_while(|(one, other)| one == other).count();
         copy.path.components().count() + asking.path.components().count() - 2 * shared
     };
-    copies.iter().min_by_key(steps).copied()
+    copies.iter().filter(is_lasting).min_by_key(steps).copied()
 }
 
 /// One copy for each file: the names of one file are one copy, and the first of them serves. The objects are
