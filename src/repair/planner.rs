@@ -265,9 +265,12 @@ impl Planner<'_> {
     fn overlay(&self) -> Overlay<'_> {
         let mut overlay = Overlay::new(self.vfs);
         for rewrite in self.rewrites.values() {
-            // A file that has just changed shows no edit, and then does not pass the proof.
-            let _ = overlay.patch(&rewrite.object, rewrite.patch.edits.clone());
+            // A file that has just changed shows no edit, and may not need one any more.
+            if overlay.patch(&rewrite.object, rewrite.patch.edits.clone()).is_err() {
+                overlay.doubt(&rewrite.object);
+            }
         }
+        self.refused.keys().for_each(|file| overlay.doubt(file));
         overlay
     }
 

@@ -4,7 +4,7 @@ use super::{DirEntry, FileKind, Metadata, Vfs};
 use crate::bytes::Source;
 use crate::edit::{EditSet, Patched};
 use crate::elf::Headers;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,13 +16,21 @@ pub struct Overlay<'a> {
     base: &'a dyn Vfs,
     /// By device and inode.
     patched: HashMap<(u64, u64), EditSet>,
+    /// Files whose headers are read again, whatever was remembered of them.
+    doubted: HashSet<(u64, u64)>,
 }
 
 impl<'a> Overlay<'a> {
     /// `base` without any edit yet.
     #[must_use]
     pub fn new(base: &'a dyn Vfs) -> Self {
-        Self { base, patched: HashMap::new() }
+        Self { base, patched: HashMap::new(), doubted: HashSet::new() }
+    }
+
+    /// Reads the file at `path` again instead of relying on what is remembered, because another program may have
+    /// changed it.
+    pub fn doubt(&mut self, path: &Path) {
+        self.doubted.extend(self.base.metadata(path).ok().map(|metadata| metadata.id));
     }
 
     /// Shows the file at `path` through `edits` from now on, instead of any edits before.
@@ -76,7 +84,7 @@ impl Vfs for Overlay<'_> {
         id: (u64, u64),
         source: Option<&dyn Source>,
     ) -> io::Result<Arc<Headers>> {
-        if !self.patched.contains_key(&id) {
+        if !self.patched.contains_key(&id) && !self.doubted.contains(&id) {
             return self.base.headers(path, id, source);
         }
         match source {

@@ -110,7 +110,9 @@ fn a_damaged_program_is_a_finding() {
     let tool = bin.join("tool");
     std::fs::write(&tool, &program).unwrap();
     std::fs::set_permissions(&tool, std::fs::Permissions::from_mode(0o755)).unwrap();
-    env.distribution("tool", &[], &["../../../bin/tool"]);
+    let info = env.distribution("tool", &[], &[]);
+    let record = info.join("RECORD");
+    std::fs::write(&record, "../../../bin/tool,,\n").unwrap();
     let doctor = || run(dir.path(), &["doctor", "env"]);
     let runs = || Command::new(&tool).output().is_ok_and(|ran| ran.status.success());
     std::fs::write(bin.join("nothing"), "").unwrap();
@@ -124,7 +126,6 @@ fn a_damaged_program_is_a_finding() {
         assert!(doctor.text(1).contains("bin/tool cannot be read"), "{doctor:#?}");
     }
     std::fs::write(&tool, "").unwrap();
-    let record = env.site.join("tool-1.0.dist-info/RECORD");
     let listed = std::fs::read_to_string(&record).unwrap();
     doctor().text(0);
     let row = format!("../../../bin/tool,,{}", program.len());
