@@ -13,7 +13,7 @@ use crate::loader::Settings;
 use crate::messages::in_environment;
 use crate::messages::verdict::{Outcome, Remedy, Verdict};
 use crate::messages::{Log, Message, Weight, shadow};
-use crate::python::discovery;
+use crate::python::discovery::{self, Ambient};
 use crate::python::target::Target;
 use crate::vfs::Vfs as _;
 use crate::world::{Question, World};
@@ -234,9 +234,10 @@ impl Places<'_> {
             return known;
         }
         let world = self.app.world(&View::Files(&self.app.vfs), &chosen, self.settings.clone());
-        // The variables of this shell may be those of the program. They are none of another system's.
+        // `PYTHONHOME` of this shell may be that of the program. It is not that of another system.
         let ambient = self.app.ambient.as_ref().ok().filter(|_| !self.app.is_elsewhere());
-        let surroundings = ambient.cloned().unwrap_or_default();
+        let python_home = ambient.and_then(|ambient| ambient.python_home.clone());
+        let surroundings = Ambient { python_home, ..Ambient::default() };
         let question = Question { surroundings, ..Question::default() };
         let mut diagnosed = Diagnosed::of(&self.app.vfs, world, &question);
         let how = Doctor { settings: self.settings.clone(), question };

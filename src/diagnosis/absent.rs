@@ -15,6 +15,7 @@ use crate::findings::finding::{Cause, Finding};
 use crate::loader::{Libc, Rule, SearchStep, StepOutcome, Target};
 use crate::vfs::Vfs;
 use crate::world::inventory::Object;
+use crate::world::object_names::is_renamed;
 use crate::world::system_libraries::Libraries;
 use crate::world::unreadable::{Why, flattened_link};
 use crate::world::{Place, Question, World};
@@ -61,7 +62,7 @@ impl Absent<'_> {
                 named: named.clone(),
                 link: fatal.path.clone(),
                 replaces: true,
-                then_fix: false,
+                then_fix: None,
             });
             let lacking = Lacking::FlattenedLink { file, named };
             return Some(self.lacking(Cause::DroppedLink, lacking, cure));
@@ -134,7 +135,7 @@ impl Absent<'_> {
             named: PathBuf::from(file.file_name().unwrap_or_default()),
             link: directory.join(OsStr::from_bytes(self.name())),
             replaces: false,
-            then_fix: !is_searched,
+            then_fix: (!is_searched).then(|| self.world.as_named().to_owned()),
         });
         let found = self.lacking(Cause::DroppedLink, lacking, cure);
         Finding { lies_in: vec![directory.to_owned()], ..found }
@@ -194,7 +195,12 @@ impl Absent<'_> {
             machine.and_then(|it| self.libraries.other_version(name, it))
         });
         let wanted = unmet::requirement(self.world, asking, name).map(Install::Wanted);
-        let cure = Cure::Install(wanted.unwrap_or_else(|| Install::WhatShips(name.to_vec())));
+        // No package but the wheel contains a library that was renamed for it.
+        let own_release = self.world.inventory.distribution_of(asking);
+        let cure = match own_release.filter(|_| wanted.is_none() && is_renamed(name)) {
+            Some(own) => Cure::reinstall(own),
+            None => Cure::Install(wanted.unwrap_or_else(|| Install::WhatShips(name.to_vec()))),
+        };
         let parts = other.as_deref().and_then(|other| Some((other.file_name()?, other.parent()?)));
         let Some((there, directory)) = parts else {
             return self.lacking(Cause::NotInstalled, Lacking::Nowhere { absent }, cure);

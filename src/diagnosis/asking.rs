@@ -372,7 +372,7 @@ impl<'a> Asking<'a> {
         }
         let is_module = missing.root_role == Role::ExtensionModule;
         if missing.program.is_some() && !is_module {
-            return !self.must_start(missing);
+            return !self.must_start(missing) && !self.was_found(missing);
         }
         // An object that needs a library for a GPU needs it to use the GPU.
         if tensorflow::is_for_gpu(&missing.dependency.name) {
@@ -433,6 +433,12 @@ impl<'a> Asking<'a> {
             let name = program.file_name().unwrap_or_default();
             !self.scripts().contains(name)
         })
+    }
+
+    /// Was the library installed where the loader searches for it now in vain?
+    fn was_found(&self, missing: &Missing) -> bool {
+        let mut tried = missing.dependency.tried.steps();
+        tried.any(|step| !self.world.owners.of(&step.path).is_empty())
     }
 
     /// Is a program started by users, or by a script of its name?

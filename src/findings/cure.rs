@@ -85,8 +85,8 @@ pub enum Search {
         link: PathBuf,
         /// Does it replace an existing file?
         replaces: bool,
-        /// Does a search path need an entry for its directory too?
-        then_fix: bool,
+        /// The target of the repair, if a search path needs an entry for its directory too.
+        then_fix: Option<PathBuf>,
     },
     /// Update `ld.so.cache`.
     Ldconfig,

@@ -2,7 +2,7 @@
 
 use super::advice::Advice;
 use super::meaning::Unreadable;
-use super::scanner::{is_of_system, is_renamed_by_a_wheel, leaf};
+use super::scanner::{is_of_system, leaf};
 use super::{Kind, Message, Speaker, Weight};
 use crate::bytes::printable;
 use crate::findings::finding::Cause;
@@ -12,6 +12,7 @@ use crate::knowledge::saying::Saying;
 use crate::knowledge::standard_modules::Headers;
 use crate::knowledge::tensorflow::is_of_cuda;
 use crate::knowledge::{homebrew, import_names, packages, symbols};
+use crate::world::object_names::is_renamed;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
@@ -404,7 +405,7 @@ impl Message {
             Speaker::Dyld => self.cure_on_macos(&name),
             _ if name.ends_with(".dylib") => self.cure_on_macos(&name),
             Speaker::Musl => Bring::Alpine,
-            _ if is_renamed_by_a_wheel(&name) => {
+            _ if is_renamed(name.as_bytes()) => {
                 let near = self.near.as_deref().map(printable);
                 let near = || import_names::distribution_of_path(&near?);
                 self.distribution().or_else(near).map_or(Bring::OfWheel, Bring::Distribution)

@@ -96,14 +96,6 @@ pub(super) fn is_of_system(path: &[u8]) -> bool {
     starts.iter().any(|start| path.starts_with(start))
 }
 
-/// Is it the name of a copy made by auditwheel: `libgomp-d22c30c5.so.1.0.0`?
-pub(super) fn is_renamed_by_a_wheel(name: &str) -> bool {
-    let stem = name.split(".so").next().unwrap_or(name);
-    let tag = stem.rsplit_once('-').map(|(_, tag)| tag).unwrap_or_default();
-    let tag = tag.split('.').next().unwrap_or(tag);
-    tag.len() == 8 && tag.chars().all(|c| c.is_ascii_hexdigit())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -75,3 +75,16 @@ pub(crate) fn is_named_as_object(name: &[u8]) -> bool {
             !version.is_empty() && version.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
         })
 }
+
+/// Was a library renamed when it was put into a wheel? auditwheel appends eight digits of its hash to the stem:
+/// `libgomp-a34b3233.so.1.0.0`.
+#[must_use]
+pub fn is_renamed(name: &[u8]) -> bool {
+    let stem = memmem::find(name, b".so").map_or(name, |at| name.get(..at).unwrap_or(name));
+    let Some((_, tag)) = memmem::rfind(stem, b"-").and_then(|at| stem.split_at_checked(at + 1))
+    else {
+        return false;
+    };
+    let tag = tag.split(|&byte| byte == b'.').next().unwrap_or(tag);
+    tag.len() == 8 && tag.iter().all(u8::is_ascii_hexdigit)
+}

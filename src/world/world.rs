@@ -276,6 +276,15 @@ impl World {
         }
     }
 
+    /// What a command has to name to mean this target: the only object that was named, or the root.
+    #[must_use]
+    pub fn as_named(&self) -> &Path {
+        match self.named.as_slice() {
+            [one] => one,
+            _ => &self.root,
+        }
+    }
+
     /// Does an interpreter import from here?
     #[must_use]
     pub fn has_interpreter(&self) -> bool {

@@ -52,7 +52,7 @@ fn a_library_whose_link_is_gone_is_known_by_its_soname() {
     assert_eq!(told(other, "libpq.so.5").0, Cause::NotInstalled);
     // A link is not enough where no search path leads to it.
     let away = MemVfs::new().file("/s/away/libpq.so.5.15", library("libpq.so.5"));
-    let both = "ln -s libpq.so.5.15 /s/away/libpq.so.5 && tfpatch fix".to_owned();
+    let both = "ln -s libpq.so.5.15 /s/away/libpq.so.5 && tfpatch fix /s".to_owned();
     assert_eq!(told(away, "libpq.so.5"), (Cause::DroppedLink, both));
 }
 

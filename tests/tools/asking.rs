@@ -112,6 +112,15 @@ fn a_program_behind_a_script_is_left_to_the_script() {
     fs::write(&script, format!("#!{}\nimport os\n", python.display())).unwrap();
     let told = assert_sound(&env, "pass");
     assert!(told.out.contains("libtool_core.so.1"), "{told:#?}");
+    // One that found its library where it was installed gets no variable from the script.
+    let finds = ["-Wl,-rpath,$ORIGIN/../lib"];
+    let worker = env.program(&format!("{site}/tool/bin/worker"), &["libtool_core.so.1"], &finds);
+    let works = || Command::new(&worker).status().unwrap().success();
+    assert!(works());
+    fs::rename(env.site.join("tool/lib"), env.site.join("tool/lib_old")).unwrap();
+    assert_cured(&env, works);
+    fs::rename(env.site.join("tool/lib_old"), env.site.join("tool/lib")).unwrap();
+    env.program(&format!("{site}/tool/bin/worker"), &["libtool_core.so.1"], &[]);
     fs::remove_file(script).unwrap();
     let ran = run(dir.path(), &["doctor", "env"]);
     assert!(ran.text(1).contains("libtool_core.so.1 is not found by the loader"), "{ran:#?}");

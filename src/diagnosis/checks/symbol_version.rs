@@ -4,7 +4,7 @@
 use super::variables::Variables;
 use crate::diagnosis::load_report::Seen;
 use crate::elf::Summary;
-use crate::findings::cure::{Cure, Install, Search};
+use crate::findings::cure::{Cure, Install, Reinstall, Search};
 use crate::findings::evidence::Evidence;
 use crate::findings::evidence::symbols::{Newer, Symbols};
 use crate::findings::evidence::variable::Blame;
@@ -13,6 +13,7 @@ use crate::knowledge::{packages, tensorflow};
 use crate::loader::{GlibcVersion, Target, VersionProblem};
 use crate::vfs::Vfs;
 use crate::world::inventory::summary_of;
+use crate::world::object_names::is_renamed;
 use crate::world::program::Program;
 use crate::world::system_libraries::Libraries;
 use crate::world::{Place, World};
@@ -115,7 +116,14 @@ impl Judge<'_> {
         }
         let cure = match library {
             b"libstdc++.so.6" => Cure::Install(Install::NewerLibstdcxx(packages::gcc_of(newest))),
-            _ => Cure::Install(Install::NewerLibrary(library.to_vec())),
+            _ => match self.world.inventory.at(object) {
+                // No package but the wheel contains a library that was renamed for it.
+                Some(asking) if is_renamed(library) => {
+                    let own = self.world.inventory.distribution_of(asking);
+                    own.map_or(Cure::Reinstall(Reinstall::Distribution), Cure::reinstall)
+                }
+                _ => Cure::Install(Install::NewerLibrary(library.to_vec())),
+            },
         };
         finding(Newer::Unknown, cure)
     }

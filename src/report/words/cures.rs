@@ -115,8 +115,9 @@ fn search_in_words(search: &Search) -> String {
         Search::OpenByPath(path) => format!("open it by its path, {}", shown(path)),
         Search::Link { named, link, replaces, then_fix } => {
             let how = if *replaces { "-sf" } else { "-s" };
-            let then = if *then_fix { " && tfpatch fix" } else { "" };
-            format!("ln {how} {} {}{then}", word(named), word(link))
+            let then =
+                then_fix.as_deref().map(|target| format!(" && tfpatch fix {}", word(target)));
+            format!("ln {how} {} {}{}", word(named), word(link), then.unwrap_or_default())
         }
         Search::Ldconfig => "run ldconfig as root".to_owned(),
         Search::TakeOut { entry, variables } => {
@@ -408,9 +409,9 @@ mod tests {
             named: "libx y.so.1".into(),
             link: "/a/libx.so".into(),
             replaces: false,
-            then_fix: true,
+            then_fix: Some("/a env".into()),
         };
         let said = in_words(&Cure::Search(link));
-        assert_eq!(said, "ln -s 'libx y.so.1' /a/libx.so && tfpatch fix");
+        assert_eq!(said, "ln -s 'libx y.so.1' /a/libx.so && tfpatch fix '/a env'");
     }
 }
