@@ -108,11 +108,7 @@ pub trait Vfs: Sync {
         _id: (u64, u64),
         source: Option<&dyn Source>,
     ) -> io::Result<Arc<Headers>> {
-        let headers = match source {
-            Some(source) => Headers::of(source),
-            None => Headers::of(self.open(path)?.as_ref()),
-        };
-        Ok(Arc::new(headers))
+        read_headers(self, path, source)
     }
 
     /// Is a path on a file system of which no code can be mapped, because it is mounted `noexec`? `false` where
@@ -120,6 +116,18 @@ pub trait Vfs: Sync {
     fn is_noexec(&self, _path: &Path) -> bool {
         false
     }
+}
+
+/// Reads the headers of the file at a path, through `source` where it is open.
+fn read_headers<V: Vfs + ?Sized>(
+    vfs: &V,
+    path: &Path,
+    source: Option<&dyn Source>,
+) -> io::Result<Arc<Headers>> {
+    Ok(Arc::new(match source {
+        Some(source) => Headers::of(source),
+        None => Headers::of(vfs.open(path)?.as_ref()),
+    }))
 }
 
 /// A name, and where it is a link the names that it leads to, one after the other. Links on the way to

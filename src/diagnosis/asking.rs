@@ -131,7 +131,11 @@ impl<'a> Asking<'a> {
         own: &Maker,
         loading: &BTreeSet<&Maker>,
     ) -> bool {
-        let modules = || missing.roots.iter().filter_map(|root| self.world.inventory.at(root));
+        if loading.is_empty() {
+            return false;
+        }
+        let mut modules =
+            missing.roots.iter().filter_map(|root| self.world.inventory.at(root)).peekable();
         let copies = self.world.inventory.known_as(&missing.dependency.name);
         let copies: HashSet<FileId> = copies.map(|copy| copy.id).collect();
         let loads = |other: &Object| {
@@ -139,13 +143,15 @@ impl<'a> Asking<'a> {
             loaded.is_some_and(|it| it.files.iter().any(|(id, _)| copies.contains(id)))
         };
         let is_before = |module: &Object| {
+            if module.role != Role::ExtensionModule {
+                return false;
+            }
             let packages = self.code.imported_before(module);
             let mut others = loading.iter().filter(|maker| **maker != own);
             others.any(|maker| packages.iter().any(|package| self.code.is_of(package, maker)))
                 || loading.contains(own) && self.code.modules_before(module).into_iter().any(loads)
         };
-        let is_before = |module: &Object| module.role == Role::ExtensionModule && is_before(module);
-        !loading.is_empty() && modules().next().is_some() && modules().all(is_before)
+        modules.peek().is_some() && modules.all(is_before)
     }
 
     /// Does the code of the packages around every module that loads the object open the library before it? If it
@@ -435,7 +441,7 @@ impl<'a> Asking<'a> {
         })
     }
 
-    /// Was the library installed where the loader searches for it now in vain?
+    /// Does a `RECORD` list the library at a path that the loader tried without success?
     fn was_found(&self, missing: &Missing) -> bool {
         let mut tried = missing.dependency.tried.steps();
         tried.any(|step| !self.world.owners.of(&step.path).is_empty())

@@ -78,11 +78,10 @@ impl Bindings {
     ) {
         let (root, asking) = (self.number(root), self.number(asking));
         let answers = answers.map(|(dependency, found)| {
-            let library = self.libraries.number(&*dependency.name);
-            (library, found.map(|found| self.paths.number(found.as_os_str())))
+            (dependency, found.map(|found| self.paths.number(found.as_os_str())))
         });
-        let answers: Vec<Answer> = answers.collect();
-        self.record(Key { root, asking }, answers.into_iter());
+        let answers: Vec<_> = answers.collect();
+        self.add_numbered((root, asking), answers.into_iter());
     }
 
     /// The number by which a path is known here.

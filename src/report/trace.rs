@@ -148,7 +148,7 @@ fn write(out: &mut dyn Write, report: &Report<'_>, detail: Detail) -> io::Result
         }
     }
     if detail > Detail::Quiet {
-        // A version that is not found is a failure, whoever catches it; a missing symbol may be optional.
+        // A version that is not found always keeps an object from loading. A missing symbol may be optional.
         let is_told = |error: &&LoaderError| {
             let names = |object: &[u8]| {
                 findings.iter().any(|it| it.object.as_os_str().as_bytes() == object)

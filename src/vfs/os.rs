@@ -4,7 +4,7 @@ mod remembered;
 
 use self::remembered::{Look, Remembered};
 use super::walk::{self, Entry};
-use super::{DirEntry, FileKind, Metadata, Vfs};
+use super::{DirEntry, FileKind, Metadata, Vfs, read_headers};
 use crate::bytes::{self, Pieces, Source};
 use crate::elf::Headers;
 use rustix::buffer::spare_capacity;
@@ -177,10 +177,7 @@ impl Vfs for OsVfs {
         if let Some(headers) = known.and_then(|known| known.headers(id)) {
             return Ok(headers);
         }
-        let headers = Arc::new(match source {
-            Some(source) => Headers::of(source),
-            None => Headers::of(self.open(path)?.as_ref()),
-        });
+        let headers = read_headers(self, path, source)?;
         if let Some(known) = known {
             known.remember_headers(id, &headers);
         }

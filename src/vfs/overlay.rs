@@ -1,6 +1,6 @@
 //! Files seen through edits that are not written yet.
 
-use super::{DirEntry, FileKind, Metadata, Vfs};
+use super::{DirEntry, FileKind, Metadata, Vfs, read_headers};
 use crate::bytes::Source;
 use crate::edit::{EditSet, Patched};
 use crate::elf::Headers;
@@ -87,10 +87,7 @@ impl Vfs for Overlay<'_> {
         if !self.patched.contains_key(&id) && !self.doubted.contains(&id) {
             return self.base.headers(path, id, source);
         }
-        match source {
-            Some(source) => Ok(Arc::new(Headers::of(source))),
-            None => Ok(Arc::new(Headers::of(self.open(path)?.as_ref()))),
-        }
+        read_headers(self, path, source)
     }
 
     fn is_noexec(&self, path: &Path) -> bool {

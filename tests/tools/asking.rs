@@ -194,7 +194,7 @@ fn plugins_are_not_led_to_the_libraries_of_strangers() {
     distribution("one", &[], &rows_of_one);
     let told = assert_sound(&env, "import one._one, two._two");
     assert!(told.out.contains("info  libextra.so.1 is not found by the loader"), "{told:#?}");
-    // Whoever requires both means one to work with the other.
+    // A distribution that requires both relies on them working together.
     env.distribution("bundle", &["one", "two"], &[]);
     assert_cured(&env, || env.runs(&format!("import ctypes; ctypes.CDLL({plugin:?})")));
 }

@@ -95,7 +95,7 @@ pub(crate) fn wrong_arch(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>])
     let modules = objects.clone().filter(|it| it.role == Role::ExtensionModule).filter(is_foreign);
     // The first library of each distribution; `None` once something of it is for an interpreter here.
     let mut distributions: BTreeMap<usize, Option<&Object>> = BTreeMap::new();
-    for object in objects.filter(|object| object.elf().is_some()) {
+    for object in objects.filter(|object| are_interpreters && object.elf().is_some()) {
         let Some(index) = object.distribution else { continue };
         let is_other = object.role == Role::Library && is_foreign(&object);
         let first = distributions.entry(index).or_insert(Some(object));
@@ -109,8 +109,7 @@ pub(crate) fn wrong_arch(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>])
         !tags.is_empty() && tags.iter().all(|tag| tag.platform != "any")
             || matches!(code.reaction(library), Some(Reaction::Fails(_)))
     };
-    let libraries =
-        libraries.filter(|(index, library)| are_interpreters && is_needed(*index, library));
+    let libraries = libraries.filter(|(index, library)| is_needed(*index, library));
     let all = modules.chain(libraries.map(|(_, library)| library));
     let found = all.filter_map(|object| {
         let architecture = object.elf()?.architecture();
