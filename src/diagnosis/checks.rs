@@ -10,6 +10,7 @@ pub mod interpreters;
 pub mod macos;
 pub mod process_limits;
 pub mod program_loaders;
+pub mod refused;
 pub mod rpath_entries;
 pub mod symbol_version;
 pub mod variables;

@@ -7,7 +7,7 @@ use super::checks::installed::Installed;
 use super::checks::variables::{self, Variables};
 use super::checks::{
     by_code, by_name, cuda, dlopen, files, interpreters, macos, process_limits, program_loaders,
-    rpath_entries, symbol_version, wheel,
+    refused, rpath_entries, symbol_version, wheel,
 };
 use super::left_to_others::leave_to_others;
 use super::load_report::{Clash, Missing, Seen};
@@ -127,12 +127,16 @@ pub fn lacked_alone(
         asking: &asking,
         is_alone: true,
     };
+    let refused = seen
+        .refused
+        .iter()
+        .filter_map(|(root, fatal)| Some(refused::of(world, world.inventory.at(root)?, fatal)));
     let lacked = seen.missing.values().filter(|missing| world.may_edit(&missing.asking.path));
     let left = known.iter().filter(|known| known.is_optional && !known.fixable);
     let left: HashSet<_> = left.map(Finding::question).collect();
     let found = lacked.flat_map(|missing| judge.missing(missing));
     let found = found.filter(|found| found.fixable || !left.contains(&found.question()));
-    found.filter(|finding| finding.cause != Cause::DriverMissing).collect()
+    found.filter(|finding| finding.cause != Cause::DriverMissing).chain(refused).collect()
 }
 
 /// What objects that are loaded lack.
@@ -341,6 +345,7 @@ impl Judge<'_> {
         findings.extend(variables::findings(vfs, world, question, programs));
         findings.extend(process_limits::findings(vfs, world, programs, seen));
         findings.extend(files::unreadable(vfs, world, programs));
+        findings.extend(refused::findings(vfs, world, seen));
         findings.extend(rpath_entries::findings(vfs, world, question));
         findings.extend(files::wrong_arch(vfs, world, programs));
         findings.extend(interpreters::findings(vfs, world, question, &seen.started));
@@ -370,7 +375,7 @@ impl Judge<'_> {
     pub(super) fn missing(&self, missing: &Missing) -> Vec<Finding> {
         let (asking, name) = (&missing.asking, &missing.dependency.name);
         // It was found and refused for its stack: the library has a finding of its own.
-        if missing.dependency.fatal.as_ref().is_some_and(|it| it.for_stack) {
+        if missing.dependency.fatal.as_ref().is_some_and(|it| it.limit.is_some()) {
             return Vec::new();
         }
         if self.world.wheel.is_some() && wheel::comes_with_the_system(name) {

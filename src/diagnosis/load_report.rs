@@ -9,7 +9,7 @@ use crate::findings::evidence::Evidence;
 use crate::findings::evidence::need::{Need, Supply};
 use crate::findings::finding::{Cause, Finding, fault};
 use crate::hashing::QuickMap;
-use crate::loader::{Dependency, LoadedObject, Resolution, VersionProblem};
+use crate::loader::{Dependency, Fatal, Limit, LoadedObject, Resolution, VersionProblem};
 use crate::vfs::Vfs;
 use crate::world::World;
 use crate::world::inventory::{Facts, Inventory, Object, Role, summary_of};
@@ -76,6 +76,8 @@ pub struct Seen {
     pub opened: Vec<Opened>,
     /// What is loaded before the interpreters of the target run, they themselves included.
     pub started: HashSet<PathBuf>,
+    /// The objects that the loader refuses, though they are sound to read, each with the object that it opens.
+    pub refused: Vec<(PathBuf, Fatal)>,
     /// The objects that a program loads directly and for which everything is found.
     pub complete: HashSet<PathBuf>,
     loaded: AllLoaded,
@@ -203,7 +205,10 @@ impl Seen {
         let mut wanting = refused_for_stack(vfs, &world.inventory, resolution);
         let maker = world.maker(root).filter(|_| root.role == Role::ExtensionModule);
         let root_path: Arc<Path> = root.path.as_path().into();
-        if resolution.objects.iter().all(|it| it.needed.iter().all(|it| it.found.is_some())) {
+        self.add_refused(names, root, resolution);
+        if resolution.root.found.is_some()
+            && resolution.objects.iter().all(|it| it.needed.iter().all(|it| it.found.is_some()))
+        {
             self.complete.insert(root.path.clone());
         }
         let root_number = self.bindings.number(&root.path);
@@ -248,6 +253,20 @@ impl Seen {
         }
         if !wanting.is_empty() && root.role != Role::Executable {
             self.opened.push(Opened { root: root.path.clone(), program: one.number, wanting });
+        }
+    }
+
+    /// Adds what the loader refuses. Whether a process has what opened objects need of it, is judged with all of
+    /// them.
+    fn add_refused(&mut self, names: &mut Names<'_>, root: &Object, resolution: &Resolution) {
+        // A program is started by the kernel, by its own rules.
+        let opened = resolution.root.fatal.as_deref().filter(|_| root.role != Role::Executable);
+        let refused = opened.into_iter().chain(&resolution.refused);
+        for fatal in refused.filter(|fatal| fatal.limit.is_none()) {
+            let loaded = resolution.objects.iter().find(|object| *object.path == fatal.path);
+            let path = loaded.map(|loaded| names.of(loaded, &mut self.bindings).name.to_path_buf());
+            let path = path.unwrap_or_else(|| fatal.path.clone());
+            self.refused.push((root.path.clone(), Fatal { path, ..fatal.clone() }));
         }
     }
 
@@ -328,7 +347,7 @@ fn refused_for_stack(
     resolution: &Resolution,
 ) -> Vec<(PathBuf, Arc<Summary>)> {
     let asked = resolution.missing().filter_map(|(_, dependency)| dependency.fatal.as_ref());
-    let refused = asked.filter(|fatal| fatal.for_stack);
+    let refused = asked.filter(|fatal| fatal.limit == Some(Limit::ExecutableStack));
     refused
         .filter_map(|fatal| {
             let summary = match inventory.at(&fatal.path).map(|object| &object.facts) {
@@ -349,7 +368,10 @@ fn roots<'a>(world: &'a World, programs: &[Program<'_>]) -> Vec<&'a Object> {
     inventory
         .objects
         .iter()
-        .filter(|object| object.elf().is_some_and(|summary| summary.kind != Kind::NotDynamic))
+        .filter(|object| {
+            object.role == Role::ExtensionModule
+                || object.elf().is_some_and(|summary| summary.kind != Kind::NotDynamic)
+        })
         .filter(|object| match object.role {
             Role::ExtensionModule | Role::Executable => true,
             Role::Library => {

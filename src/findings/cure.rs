@@ -152,6 +152,8 @@ pub enum Install {
     Fitting(String, String),
     /// Install compatible releases.
     FittingReleases,
+    /// Link an object again, with the library that defines its symbols.
+    LinkedAgain,
     /// Install the release of a library that an object was built against.
     BuiltAgainst,
     /// Install the extra of a TensorFlow with NVIDIA's libraries.

@@ -23,13 +23,22 @@ pub struct Fatal {
     pub path: PathBuf,
     /// Why, in glibc's words: `file too short`, `invalid ELF header`.
     pub message: String,
-    /// Is it refused for the executable stack that it wants, in a process that has none?
-    pub for_stack: bool,
+    /// What the process does not have and it needs, if it is refused for that alone.
+    pub limit: Option<Limit>,
+}
+
+/// What a process has from its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// An executable stack.
+    ExecutableStack,
+    /// Room for thread-local storage at a fixed place.
+    StaticTls,
 }
 
 impl Fatal {
     pub(super) fn new(path: &Path, message: impl Into<String>) -> Self {
-        Self { path: path.to_owned(), message: message.into(), for_stack: false }
+        Self { path: path.to_owned(), message: message.into(), limit: None }
     }
 }
 
@@ -289,9 +298,9 @@ impl<'a> Files<'a> {
             }
             _ if !object.has_loads => fatal("object file has no loadable segments"),
             _ if object.e_type == header::ET_EXEC => fatal("cannot dynamically load executable"),
-            Kind::NotDynamic => fatal("object file has no dynamic section"),
+            Kind::NotDynamic => fatal(NO_DYNAMIC_SECTION),
             // Files of debug information keep the segment without its bytes.
-            _ if !object.has_dynamic => fatal("object file has no dynamic section"),
+            _ if !object.has_dynamic => fatal(NO_DYNAMIC_SECTION),
             Kind::Executable if self.version >= (2, 30) => {
                 fatal("cannot dynamically load position-independent executable")
             }
@@ -299,6 +308,9 @@ impl<'a> Files<'a> {
         }
     }
 }
+
+/// What glibc says of a file of debug information, among others.
+pub const NO_DYNAMIC_SECTION: &str = "object file has no dynamic section";
 
 /// The directory of a path, by its last slash alone (`_dl_new_object`).
 pub(super) fn directory_of(path: &Path) -> &Path {
@@ -309,8 +321,7 @@ pub(super) fn directory_of(path: &Path) -> &Path {
 }
 
 fn not_dynamic(path: &Path) -> Probe {
-    let message = "object file has no dynamic section";
-    Probe::Fatal(Fatal::new(path, message))
+    Probe::Fatal(Fatal::new(path, NO_DYNAMIC_SECTION))
 }
 
 /// The fields of an ELF header that `open_verify` reads.

@@ -22,7 +22,7 @@ pub mod tokens;
 
 pub use self::glibc::versions::VersionProblem;
 pub use closure::{Closure, Complaint};
-pub use files::Fatal;
+pub use files::{Fatal, Limit, NO_DYNAMIC_SECTION};
 pub use machine::{GlibcVersion, Libc, Target};
 pub use resolve::Loader;
 pub use search_trace::Trail;

@@ -1,6 +1,6 @@
 //! The walk from a program or an opened object to everything that is loaded with it.
 
-use super::files::{Candidate, Fatal, Files, Probe, directory_of};
+use super::files::{Candidate, Fatal, Files, Limit, Probe, directory_of};
 use super::link_map::LinkMap;
 use super::musl::Musl;
 use super::search_trace::Trail;
@@ -381,7 +381,8 @@ fn forbids(glibc: &Glibc, map: &LinkMap<'_>, object: &LoadedObject) -> Option<Fa
         && object.summary.wants_executable_stack()
         && !started
             .any(|one| Some(&*one.path) != interpreter && one.summary.wants_executable_stack());
-    needs_stack.then(|| Fatal { for_stack: true, ..Fatal::new(&object.path, EXECUTABLE_STACK) })
+    let limit = Some(Limit::ExecutableStack);
+    needs_stack.then(|| Fatal { limit, ..Fatal::new(&object.path, EXECUTABLE_STACK) })
 }
 
 /// Is there no room for the thread-local storage that opened objects need at a fixed place?
@@ -403,5 +404,5 @@ fn static_tls(glibc: &Glibc, map: &LinkMap<'_>) -> Option<Fatal> {
         !fits
     })?;
     let message = "cannot allocate memory in static TLS block";
-    Some(Fatal::new(&object.path, message))
+    Some(Fatal { limit: Some(Limit::StaticTls), ..Fatal::new(&object.path, message) })
 }

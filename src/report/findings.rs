@@ -8,6 +8,7 @@ use crate::findings::cure::Cure;
 use crate::findings::evidence::Evidence;
 use crate::findings::evidence::file::File;
 use crate::findings::evidence::installed::Installed;
+use crate::findings::evidence::need::{Lacking, Need, Supply};
 use crate::findings::finding::{Cause, Finding, Severity};
 use crate::findings::refusal::Refusal;
 use crate::loader::{Rule, SearchStep, StepOutcome};
@@ -178,6 +179,19 @@ fn write_places(
     Ok(())
 }
 
+/// Is a file that cannot be loaded sound to read?
+fn is_readable(evidence: &Evidence) -> bool {
+    let why = match evidence {
+        Evidence::File(File::Unreadable { why, .. }) => why,
+        evidence => {
+            let refused =
+                |need: &Need| matches!(need.supply, Supply::Lacking(Lacking::Refused { .. }));
+            return matches!(evidence, Evidence::Need(need) if refused(need));
+        }
+    };
+    matches!(why, Why::NoExec | Why::Token | Why::Refused(_))
+}
+
 pub(super) fn title(world: &World, finding: &Finding) -> String {
     let library = finding.library.as_deref().map(printable);
     let object = || world.shown(&finding.object);
@@ -204,6 +218,7 @@ pub(super) fn title(world: &World, finding: &Finding) -> String {
         (Cause::LoadOrder, Some(library)) => format!("{library} must be loaded first"),
         (Cause::VersionMismatch, Some(library)) => format!("{library} is from another release"),
         (Cause::MissingSymbol, Some(library)) => format!("{library} lacks symbols"),
+        (Cause::MissingSymbol, None) => format!("{} has undefined symbols", object()),
         (Cause::BadSignature, _) => format!("{} has no valid signature", object()),
         (Cause::DuplicateRpath, _) => "search paths contain duplicate entries".to_owned(),
         (Cause::DeadRpath, _) => "search paths name missing directories".to_owned(),
@@ -228,10 +243,7 @@ pub(super) fn title(world: &World, finding: &Finding) -> String {
         (Cause::ExecStack, _) => format!("{} requests an executable stack", object()),
         (Cause::DataMissing, Some(file)) => format!("{file} was not found"),
         (Cause::Unreadable, library) => {
-            let action = match &finding.evidence {
-                Evidence::File(File::Unreadable { why: Why::NoExec | Why::Token, .. }) => "loaded",
-                _ => "read",
-            };
+            let action = if is_readable(&finding.evidence) { "loaded" } else { "read" };
             format!("{} cannot be {action}", library.unwrap_or_else(object))
         }
         (_, None) => object(),

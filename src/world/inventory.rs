@@ -494,6 +494,8 @@ fn is_linker_script(start: &[u8]) -> bool {
 fn role_of(path: &Path, image: &Image<'_>, summary: &Summary) -> Role {
     let name = path.file_name().map_or(b"".as_slice(), OsStr::as_bytes);
     match summary.kind {
+        // Python tries to open it, whatever it is.
+        Kind::Executable if is_extension_by_name(name) => Role::ExtensionModule,
         Kind::Executable => Role::Executable,
         Kind::Shared if summary.interpreter.is_some() && !is_named_as_object(name) => {
             Role::Executable

@@ -41,6 +41,8 @@ pub enum Why {
     NoExec,
     /// Its path contains a token such as `$LIB`, which the loader replaces in the paths that programs open.
     Token,
+    /// The loader refuses to open it, with this message.
+    Refused(String),
 }
 
 /// What a file is that is named as a shared object.

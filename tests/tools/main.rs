@@ -84,6 +84,8 @@ mod python;
 #[cfg(test)]
 mod record;
 #[cfg(test)]
+mod refused;
+#[cfg(test)]
 mod reverting;
 #[cfg(test)]
 mod rootfs;

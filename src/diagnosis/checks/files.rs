@@ -76,9 +76,12 @@ fn cure_of(world: &World, path: &Path, why: &Why) -> Cure {
         Why::Token => Cure::RenameDirectory,
         Why::LfsPointer => Cure::Reinstall(Reinstall::FromGitLfs),
         Why::Dangling(_) | Why::Loop => Cure::Reinstall(Reinstall::OrUnlink),
-        Why::Io(_) | Why::TooLong(_) | Why::Malformed(_) | Why::NoObject(_) | Why::Flattened(_) => {
-            Cure::reinstall_owner(world, path, Reinstall::Distribution)
-        }
+        Why::Io(_)
+        | Why::TooLong(_)
+        | Why::Malformed(_)
+        | Why::NoObject(_)
+        | Why::Flattened(_)
+        | Why::Refused(_) => Cure::reinstall_owner(world, path, Reinstall::Distribution),
     }
 }
 

@@ -12,10 +12,12 @@ mod plugins;
 mod requirements;
 mod runtimes;
 mod symbols;
+mod undefined;
 
 use crate::diagnosis::load_report::Seen;
 use crate::findings::finding::{Cause, Finding};
 use crate::vfs::Vfs;
+use crate::world::inventory::Object;
 use crate::world::program::Program;
 use crate::world::python_code::PythonCode;
 use crate::world::system_libraries::Libraries;
@@ -78,6 +80,8 @@ impl Installed {
         let resized = resized.map(PathBuf::as_path).collect();
         let (unfit, unbound) = symbols::findings(vfs, world, programs, seen, &resized);
         findings.extend(unfit);
+        let is_told = |object: &Object| unbound.iter().any(|(path, _)| *path == object.path);
+        findings.extend(undefined::findings(vfs, world, programs, seen, &resized, is_told));
         findings.extend(data::findings(vfs, world));
         if question.deep {
             findings.extend(deep::findings(vfs, world));

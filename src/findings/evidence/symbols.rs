@@ -35,6 +35,11 @@ pub enum Symbols {
         /// The number of other objects of the distribution with the same problem.
         others: usize,
     },
+    /// Nothing that an object loads has the symbols that it binds, nor anything else in the target.
+    Nowhere {
+        /// The object.
+        object: Place,
+    },
     /// The library to which an object binds symbols lacks them.
     NotInLibrary {
         /// The object.
@@ -100,6 +105,10 @@ impl Symbols {
                 to(object);
                 to(library);
                 between
+            }
+            Self::Nowhere { object } => {
+                to(object);
+                &None
             }
             Self::EndedProgram { object, said } => {
                 to(object);

@@ -178,6 +178,10 @@ fn install_in_words(install: &Install) -> String {
              (otool -L FILE lists them)"
                 .to_owned()
         }
+        Install::LinkedAgain => {
+            "rebuild it, and link it with the library that defines them (`nm -D --undefined-only FILE` lists them)"
+                .to_owned()
+        }
         Install::BuiltAgainst => {
             "install the release of the library that the file was built against".to_owned()
         }

@@ -72,6 +72,7 @@ fn unreadable(why: &Why) -> String {
         Why::Token => {
             "its path contains `$ORIGIN`, `$LIB` or `$PLATFORM`, which the loader replaces when it is opened".to_owned()
         }
+        Why::Refused(said) => format!("the loader refuses it: {said}"),
         Why::NoExec => {
             "its file system is mounted noexec, so that no code there can run".to_owned()
         }

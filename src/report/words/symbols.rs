@@ -31,6 +31,10 @@ pub(super) fn of(symbols: &Symbols, names: &[Vec<u8>]) -> String {
                 None => binds,
             }
         }
+        Symbols::Nowhere { object } => {
+            let names = first_names(names, 2);
+            format!("{object} needs {count} that no library which it loads defines ({names})")
+        }
         Symbols::EndedProgram { object, said } => {
             format!("{object} terminated a program: {}", printable(said))
         }
