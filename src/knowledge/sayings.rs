@@ -248,6 +248,7 @@ const SAYINGS: &[Saying] = &[
     Saying {
         words: &[
             &["dynamic module does not define", "PyInit_"],
+            &["oaded module does not contain symbol _init"],
             &["dynamic module does not define", "init function"],
         ],
         subject: Subject::Releases,
@@ -354,7 +355,7 @@ const SAYINGS: &[Saying] = &[
                library; instead of Alpine, use an image with glibc",
     },
     Saying {
-        words: &[&["conda entry point: conda-libmamba-solver"]],
+        words: &[&["conda entry point: conda-libmamba-solver", "libarchive.so"]],
         subject: Subject::AsTheLoaderSays,
         about: "conda-libmamba-solver",
         meaning: "the solver of conda was built for another libarchive than the one in conda's base environment, which has \

@@ -39,6 +39,39 @@ pub(super) const SAYINGS: &[Saying] = &[
                another CUDA), at least of the release that the source was compiled with, and of the same major version",
     },
     Saying {
+        words: &[
+            &["before creating cudnn handle", "symbol not found"],
+            &["before creating cudnn handle (302)"],
+        ],
+        subject: Subject::Releases,
+        about: "CUDA",
+        meaning: "CUDA's runtime had failed before cuDNN was used: it lacks a symbol that the program needs. The NVIDIA driver is older \
+                  than the CUDA that the program was built with, or LD_LIBRARY_PATH selects the libraries of another CUDA.",
+        cure: "update the NVIDIA driver, or install a build for the CUDA version that nvidia-smi shows; unset LD_LIBRARY_PATH first, \
+               which can select another libcudart",
+    },
+    Saying {
+        words: &[&["DNN library is not found"], &["DNN library initialization failed"]],
+        subject: Subject::Releases,
+        about: "cuDNN",
+        meaning: "the program uses the GPU, and has no cuDNN to work with: libcudnn was not found or not loaded, is older than the one that \
+                  the program was built with, or found no free GPU memory. The line before this one has the reason.",
+        cure: "tfpatch doctor shows whether cuDNN is found; tensorflow[and-cuda] and jax[cuda12] install the release that fits \
+               (pip install -U 'tensorflow[and-cuda]'); unset LD_LIBRARY_PATH, which can select an older cuDNN",
+    },
+    Saying {
+        words: &[
+            &["mca: base: component_find: unable to open "],
+            &["mca_base_component_repository_open: unable to open "],
+        ],
+        subject: Subject::LeftOut,
+        about: "Open MPI",
+        meaning: "Open MPI could not load one of its plugins, and continues without it: the plugin is for another release of Open MPI, or \
+                  its library was opened without RTLD_GLOBAL, as Python opens modules, so that the plugin does not find its symbols.",
+        cure: "install one release of Open MPI, and build mpi4py with it (pip install --force-reinstall --no-binary mpi4py mpi4py); until \
+               then, LD_PRELOAD=libmpi.so makes its symbols visible",
+    },
+    Saying {
         words: &[&["Mismatched PJRT plugin PJRT API version"]],
         subject: Subject::Releases,
         about: "JAX",

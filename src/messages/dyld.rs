@@ -77,6 +77,9 @@ impl Open {
             self.text.push(b'\n');
             self.append(trimmed);
         } else if self.breaks_off() {
+            if self.text.ends_with(b":") {
+                self.text.push(b' ');
+            }
             self.append(line.trim_ascii_start());
         } else {
             return false;
@@ -114,7 +117,8 @@ impl Open {
 
     /// Was a line broken inside a list or a path?
     fn breaks_off(&self) -> bool {
-        if self.depth > 0 || self.text.trim_ascii_end().ends_with(b",") {
+        let text = self.text.trim_ascii_end();
+        if self.depth > 0 || text.ends_with(b",") || text.ends_with(b"tried:") {
             return true;
         }
         let tail = self.text.get(self.text.len().saturating_sub(TAIL)..).unwrap_or(&self.text);

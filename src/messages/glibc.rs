@@ -131,15 +131,26 @@ fn version(line: &[u8]) -> Option<Message> {
     }
     let message = Message::new(Speaker::Glibc, Kind::VersionNotFound);
     let message = message.library(library).version(Some(version));
-    // The path may contain parentheses; the last one closes.
-    let asker = rest.trim_ascii_start().strip_prefix(b"(required by ").map(|asker| {
-        let end = memchr::memrchr(b')', asker).unwrap_or(asker.len());
-        asker.get(..end).unwrap_or(asker)
-    });
+    let asker = rest.trim_ascii_start().strip_prefix(b"(required by ").map(before_closing);
     Some(match asker {
         Some(asker) => message.object(asker),
         None => message,
     })
+}
+
+/// The part before the parenthesis that closes one which is open at the start. The path may contain others, and the
+/// whole message may be in parentheses.
+fn before_closing(text: &[u8]) -> &[u8] {
+    let mut depth = 1;
+    let end = text.iter().position(|byte| {
+        depth += match byte {
+            b'(' => 1,
+            b')' => -1,
+            _ => 0,
+        };
+        depth == 0
+    });
+    text.get(..end.unwrap_or(text.len())).unwrap_or(text)
 }
 
 /// `OBJECT: undefined symbol: SYMBOL, version VERSION`, or

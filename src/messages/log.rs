@@ -129,6 +129,7 @@ pub fn read(source: &mut impl BufRead) -> io::Result<Log> {
         originals: Vec::new(),
         near: None,
         names_nix: false,
+        in_list: false,
     };
     let mut line = Vec::new();
     loop {
@@ -158,6 +159,8 @@ struct Scanner {
     originals: Vec<usize>,
     /// Does a line name a file of Nix?
     names_nix: bool,
+    /// Are the next lines the names of missing libraries?
+    in_list: bool,
     /// The file in the last line of a traceback, and the last one that is in a package.
     near: Option<Vec<u8>>,
 }
@@ -190,6 +193,15 @@ impl Scanner {
             }
             self.close();
         }
+        if self.in_list {
+            let listed = programs::listed(said);
+            self.in_list = listed.is_some();
+            if let Some(message) = listed {
+                let words = said.trim_ascii().to_vec();
+                return self.add(Message { words, line: self.log.lines, ..message });
+            }
+        }
+        self.in_list = programs::begins_list(said);
         if !self.interesting.is_match(said) {
             return;
         }

@@ -78,6 +78,20 @@ pub(super) fn library(line: &[u8]) -> Option<Message> {
     called.map(|name| message.library(name.as_bytes()))
 }
 
+/// Does a list of missing libraries follow, with one name in each line, as Playwright writes it?
+pub(super) fn begins_list(line: &[u8]) -> bool {
+    let words = words(line).filter(|word| !word.is_empty());
+    words.map(<[u8]>::to_ascii_lowercase).eq([&b"missing"[..], b"libraries"])
+}
+
+/// A line of such a list.
+pub(super) fn listed(line: &[u8]) -> Option<Message> {
+    let mut words = words(line).filter(|word| !word.is_empty());
+    let name = words.next().filter(|word| is_library(word))?;
+    let message = Message::new(Speaker::Program, Kind::LibraryNotFound);
+    words.next().is_none().then(|| message.library(name))
+}
+
 /// The file that a linker would take for a library with a name in quotes, as `ctypes.util.find_library` does.
 fn quoted(line: &[u8]) -> Option<String> {
     let name = ["library called '", "library called \""].iter().find_map(|words| {
@@ -128,7 +142,17 @@ fn is_library(name: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::library;
+    use super::{begins_list, library, listed};
+
+    #[test]
+    fn a_list_of_missing_libraries_may_stand_in_a_frame() {
+        assert!(begins_list("║ Missing libraries:                ║".as_bytes()));
+        assert!(!begins_list(b"Missing libraries are listed below"));
+        let listed = |line: &str| listed(line.as_bytes())?.library;
+        assert_eq!(listed("║     libgtk-3.so.0  ║").as_deref(), Some(&b"libgtk-3.so.0"[..]));
+        assert_eq!(listed("libgtk-3.so.0 is one"), None);
+        assert_eq!(listed("╚════╝"), None);
+    }
 
     fn missing(line: &str) -> Option<String> {
         let name = library(line.as_bytes())?.library?;

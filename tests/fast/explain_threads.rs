@@ -21,7 +21,7 @@ fn threads() -> Vec<Value> {
     let read = |name| -> Vec<Value> {
         serde_json::from_slice(&fs::read(messages.join(name)).unwrap()).unwrap()
     };
-    ["threads.json", "more_threads.json", "programs_threads.json"]
+    ["threads.json", "more_threads.json", "programs_threads.json", "later_threads.json"]
         .into_iter()
         .flat_map(read)
         .collect()
