@@ -161,6 +161,12 @@ impl<'a> Asking<'a> {
         if missing.root_role != Role::ExtensionModule {
             return None;
         }
+        let mut others = self.installed_copies(missing);
+        if others.any(|copy| self.world.maker(copy) != self.world.maker(&missing.asking))
+            && self.code.opens_installed(&missing.asking)
+        {
+            return Some(Before::Only);
+        }
         let modules = missing.roots.iter().filter_map(|root| self.world.inventory.at(root));
         let each: Option<Vec<Before>> =
             modules.map(|module| self.opened_before_module(missing, module)).collect();
@@ -187,7 +193,9 @@ impl<'a> Asking<'a> {
             Opened::Beside(path) => is_copy(&beside(file, path)),
             Opened::Path(path) => is_copy(path),
             Opened::Somewhere(known) => OsStr::new(known) == name,
-            Opened::Name(_) | Opened::Found(_) | Opened::Unknown => false,
+            // The name may stand in a file that is no code.
+            Opened::Unknown => self.comes_with_a_requirement(missing),
+            Opened::Name(_) | Opened::Found(_) | Opened::Installed => false,
         };
         let opened = self.code.opened_before(module);
         let fitting: Vec<&Opening> =
@@ -198,7 +206,22 @@ impl<'a> Asking<'a> {
         if fitting.iter().any(is_sure) {
             return Some(Before::Required);
         }
-        (!fitting.is_empty() && self.are_where_they_were_put(missing)).then_some(Before::Only)
+        let is_there =
+            || self.are_where_they_were_put(missing) || self.comes_with_a_requirement(missing);
+        (!fitting.is_empty() && is_there()).then_some(Before::Only)
+    }
+
+    /// Is the library where a distribution installed it that the object's own one requires?
+    fn comes_with_a_requirement(&self, missing: &Missing) -> bool {
+        let Some(own) = self.world.maker(&missing.asking) else { return false };
+        let mut copies = self.installed_copies(missing);
+        copies.any(|copy| self.world.maker(copy).is_some_and(|other| self.requires(&own, &other)))
+    }
+
+    /// The copies of the library that a RECORD lists where they are.
+    fn installed_copies<'s>(&'s self, missing: &'s Missing) -> impl Iterator<Item = &'s Object> {
+        let copies = self.world.inventory.named(&missing.dependency.name);
+        copies.filter(|copy| !self.world.owners.of(&copy.path).is_empty())
     }
 
     /// Did one distribution install both the object and a copy of the library?

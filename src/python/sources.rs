@@ -99,6 +99,8 @@ pub enum Opened {
     /// Files of a listed directory: the pattern of their names with the path before it as far as that is
     /// known, and whether the path begins at the directory of the source file.
     Listed(Option<(PathBuf, bool)>),
+    /// A library of an installed package of NVIDIA, which `cuda.pathfinder` finds by its own tables.
+    Installed,
     /// Something else.
     Unknown,
 }
@@ -110,7 +112,7 @@ impl Opened {
         match self {
             Self::Name(name) | Self::Somewhere(name) => Some(name),
             Self::Path(path) | Self::Beside(path) => path.file_name()?.to_str(),
-            Self::Found(_) | Self::Listed(_) | Self::Unknown => None,
+            Self::Found(_) | Self::Listed(_) | Self::Installed | Self::Unknown => None,
         }
     }
 }
@@ -127,7 +129,8 @@ pub struct Standing {
     pub reached: u32,
     /// Does it depend on a condition that may not hold on this system?
     pub is_conditional: bool,
-    /// Can a call of the enclosing function end before it: after a `return`, in a method or a generator?
+    /// Can a call of the enclosing function end before it, after a `return`, in a method or a generator; or is it in
+    /// a loop over what is not known, and may be nothing?
     pub may_be_skipped: bool,
     /// Is an `ImportError` caught, and not raised again?
     pub catches_import_error: bool,

@@ -197,6 +197,17 @@ impl<'a> PythonCode<'a> {
         }
     }
 
+    /// Does the code of an object's own distribution open libraries of other distributions through
+    /// `cuda.pathfinder`?
+    #[must_use]
+    pub fn opens_installed(&self, object: &Object) -> bool {
+        let maker = self.world.maker(object);
+        let Some(package) = maker.and_then(|maker| self.package(&maker)) else { return false };
+        let files = self.holding(&package, "load_nvidia_dynamic_lib").into_iter();
+        let mut openings = files.filter_map(|file| file.source()).flat_map(|it| &it.openings);
+        openings.any(|opening| opening.what == Opened::Installed)
+    }
+
     /// Where the code of an installed distribution opens a library by that name alone, for which the loader
     /// searches.
     #[must_use]

@@ -303,3 +303,82 @@ fn what_code_imports_before_is_loaded_then() {
         assert_eq!(ran.status, 1, "{ran:#?}");
     }
 }
+
+/// A distribution with a library, and one whose module needs it and whose code is given.
+fn requiring(dir: &Path, code: &str) -> Environment {
+    let env = empty(dir);
+    let library = format!("{}/vendor/lib/libvendor.so.1", env.below());
+    env.library(&library, "libvendor.so.1", &[], &[]);
+    env.distribution("vendor", &[], &["vendor/lib/libvendor.so.1"]);
+    env.module("pkg/_fast", &["libvendor.so.1"], &[]);
+    fs::write(env.site.join("pkg/__init__.py"), "from .loader import *\n").unwrap();
+    fs::write(env.site.join("pkg/loader.py"), code).unwrap();
+    let own = ["pkg/__init__.py", "pkg/loader.py", "pkg/_fast.abi3.so"];
+    env.distribution("pkg", &["vendor"], &own);
+    env
+}
+
+const OF_A_LIST: &str = "\
+import ctypes, json, os
+from importlib.metadata import distribution
+
+def preload(target):
+    for file in distribution(target['package']).files:
+        if file.name == target['library']:
+            ctypes.CDLL(str(file.locate()), mode=ctypes.RTLD_GLOBAL)
+
+with open(os.path.join(os.path.dirname(__file__), 'preload.json')) as names:
+    for target in json.load(names):
+        if os.getenv('WITHOUT_' + target['package']):
+            continue
+        preload(target)
+from ._fast import *
+";
+
+/// The names of the libraries stand in a file that is no code.
+#[test]
+fn what_a_list_names_of_a_requirement_may_be_loaded() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = requiring(dir.path(), OF_A_LIST);
+    let names = r#"[{"package": "vendor", "library": "libvendor.so.1"}]"#;
+    fs::write(env.site.join("pkg/preload.json"), names).unwrap();
+    assert!(env.runs("import pkg"));
+    let (status, said) = doctor(&env);
+    assert_eq!(status, 0, "{said}");
+    assert!(said.contains("must be loaded first"), "{said}");
+    // The list may lead to where it was, and to nothing else.
+    let vendor = env.site.join("vendor");
+    fs::rename(vendor.join("lib"), vendor.join("lib64")).unwrap();
+    assert!(!env.runs("import pkg"));
+    let said = run(dir.path(), &["doctor", "env"]);
+    assert!(said.text(1).contains("libvendor.so.1 is not found"), "{said:#?}");
+}
+
+/// A package of NVIDIA finds the libraries of the others, and is asked when a module is.
+#[test]
+fn what_cuda_pathfinder_opens_may_be_loaded() {
+    let dir = tempfile::tempdir().unwrap();
+    let code = "\
+import importlib
+from cuda import pathfinder
+def __getattr__(name):
+    if name == '_fast':
+        pathfinder.load_nvidia_dynamic_lib('vendor')
+        return importlib.import_module('pkg._fast')
+    raise AttributeError(name)
+";
+    let env = requiring(dir.path(), code);
+    fs::write(env.site.join("pkg/__init__.py"), code).unwrap();
+    fs::create_dir_all(env.site.join("cuda/pathfinder")).unwrap();
+    let opens = "\
+import ctypes, pathlib
+def load_nvidia_dynamic_lib(name):
+    site = pathlib.Path(__file__).parents[2]
+    ctypes.CDLL(str(site / name / 'lib' / f'lib{name}.so.1'))
+";
+    fs::write(env.site.join("cuda/pathfinder/__init__.py"), opens).unwrap();
+    assert!(env.runs("from pkg import _fast"));
+    let (status, said) = doctor(&env);
+    assert_eq!(status, 0, "{said}");
+    assert!(said.contains("must be loaded first"), "{said}");
+}

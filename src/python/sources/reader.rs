@@ -34,6 +34,7 @@ pub(super) fn read(text: &str, body: &[Stmt]) -> Source {
             conditional: false,
             caught: Caught::default(),
             skipped: false,
+            in_loop: false,
         },
         found: Source::default(),
     };
@@ -54,12 +55,14 @@ struct Around {
     caught: Caught,
     /// Can a call of the enclosing function end before it?
     skipped: bool,
+    /// Is it in a loop over what is not known?
+    in_loop: bool,
 }
 
 impl Around {
     /// The context of the body of what is called: the caller may catch what it raises.
     fn called(self, when: When) -> Self {
-        Self { when, caught: Caught::default(), ..self }
+        Self { when, caught: Caught::default(), in_loop: false, ..self }
     }
 }
 
@@ -342,7 +345,7 @@ impl<'a> Reader<'a> {
     }
 
     fn standing(&self, offset: usize) -> Standing {
-        let Around { when, conditional, caught, skipped } = self.around;
+        let Around { when, conditional, caught, skipped, .. } = self.around;
         let line = self.line(offset);
         Standing {
             line,
@@ -374,7 +377,11 @@ impl<'a> Reader<'a> {
 
     fn sometimes(&mut self, body: &'a [Stmt]) {
         let when = self.later(When::Conditionally);
-        self.inside(Around { when, conditional: true, ..self.around }, body);
+        // A condition in a loop chooses among what is gone through.
+        let in_loop = self.around.in_loop;
+        let (conditional, skipped) =
+            (self.around.conditional || !in_loop, self.around.skipped || in_loop);
+        self.inside(Around { when, conditional, skipped, ..self.around }, body);
     }
 
     fn import(&mut self, level: u32, module: &str, names: Vec<String>, standing: Standing) {
@@ -404,11 +411,12 @@ impl<'a> Reader<'a> {
             }
             _ => {
                 let listed = constants::listed(&each.iter, &self.names);
-                let conditional = self.around.conditional || listed.is_none();
+                let in_loop = self.around.in_loop || listed.is_none();
+                let skipped = self.around.skipped || listed.is_none();
                 let outside = self.listed.clone();
                 self.listed = listed.or(outside.clone());
                 let when = self.later(When::Conditionally);
-                self.inside(Around { when, conditional, ..self.around }, &each.body);
+                self.inside(Around { when, skipped, in_loop, ..self.around }, &each.body);
                 self.listed = outside;
             }
         }
@@ -552,6 +560,9 @@ impl<'a> Reader<'a> {
                     };
                 }
                 self.add_opening(Opening { what, standing });
+            }
+            "load_nvidia_dynamic_lib" => {
+                self.add_opening(Opening { what: Opened::Installed, standing });
             }
             "import_module" | "__import__" => {
                 let module = first.and_then(|name| constants::start(name, &self.names));
