@@ -7,6 +7,7 @@
 use super::load_report::{Missing, Seen};
 use crate::knowledge::{packages, tensorflow};
 use crate::loader::FileId;
+use crate::python::distribution::Requirement;
 use crate::python::environment::Kind;
 use crate::python::sources::{Opened, Opening, When};
 use crate::python::venv;
@@ -383,13 +384,39 @@ impl<'a> Asking<'a> {
     /// on may be a plugin for something that is not installed. Nothing needs it then, unless it is the only native code
     /// of a distribution of Python code. In a tree from which nothing is imported, each object counts.
     pub(super) fn is_judged(&self, missing: &Missing) -> bool {
-        missing.root_role == Role::ExtensionModule && !is_for_a_display(&missing.asking)
+        let is_module = missing.root_role == Role::ExtensionModule;
+        is_module && !is_for_a_display(&missing.asking) && !self.is_for_more(missing)
             || missing.interpreter.is_some()
             || missing.is_named
             || !self.world.is_imported()
             || missing.program.as_deref().is_some_and(|program| self.is_a_command(program))
             || missing.root_role == Role::Library
                 && (self.world.is_only_code(self.vfs, &missing.asking) || self.is_opened(missing))
+    }
+
+    /// Does the package do without the modules that need the library? It does if no package at the top level imports
+    /// them, no compiled code names them, and the library comes from a distribution on PyPI that the metadata of
+    /// the object's own one do not mention, though they mention others.
+    fn is_for_more(&self, missing: &Missing) -> bool {
+        let own = self.world.inventory.distribution_of(&missing.asking);
+        let provider = packages::distribution_of(&missing.dependency.name);
+        let Some((own, provider)) = own.zip(provider).filter(|_| !missing.is_named) else {
+            return false;
+        };
+        // An extra of a distribution that only brings others along has a part of their names.
+        let mentions = |needed: &Requirement| {
+            let is_part = |extra: &String| provider.split('-').any(|part| part == extra);
+            needed.name == provider || needed.extras.iter().any(is_part)
+        };
+        let says_no = !own.requires.is_empty() && !own.requires.iter().any(mentions);
+        let mut modules = missing.roots.iter().map(|root| self.world.inventory.at(root));
+        says_no
+            && !self.is_shipped(missing)
+            && modules.all(|module| {
+                module.is_some_and(|module| {
+                    !self.code.is_imported_at_start(module) && !self.is_named_by_a_module(module)
+                })
+            })
     }
 
     /// Does everything that a user imports or starts work without a library of which the target has a

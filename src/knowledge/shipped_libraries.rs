@@ -25,6 +25,7 @@ pub(super) const ROWS: &[(&str, Shipper)] = &[
     ("libcufft*.so.11", Pypi("nvidia-cufft-cu12")),
     ("libcusolver*.so.12", Pypi("nvidia-cusolver")),
     ("libcusolver*.so.11", Pypi("nvidia-cusolver-cu12")),
+    ("libcutensor*.so.2", Pypi("cutensor-cu12")),
     ("libcusparseLt.so.0", Pypi("nvidia-cusparselt-cu12")),
     ("libcufile*.so.0", Pypi("nvidia-cufile-cu12")),
     ("libnvshmem*.so.3", Pypi("nvidia-nvshmem-cu12")),

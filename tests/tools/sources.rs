@@ -382,3 +382,40 @@ def load_nvidia_dynamic_lib(name):
     assert_eq!(status, 0, "{said}");
     assert!(said.contains("must be loaded first"), "{said}");
 }
+
+/// The library is one of another package, which the metadata do not mention, and nothing but users imports the module.
+#[test]
+fn what_a_package_offers_besides_is_only_worth_knowing() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let gone = env.library("lib/libnccl.so.2", "libnccl.so.2", &[], &[]);
+    fs::remove_file(gone).unwrap();
+    env.module("pkg/_more", &["libnccl.so.2"], &[]);
+    env.module("other/_other", &[], &[]);
+    env.distribution("other", &[], &["other/__init__.py", "other/_other.abi3.so"]);
+    let write = |init: &str| {
+        fs::write(env.site.join("pkg/__init__.py"), init).unwrap();
+        fs::write(env.site.join("pkg/more.py"), "from pkg._more import *\n").unwrap();
+    };
+    let own = ["pkg/__init__.py", "pkg/more.py", "pkg/_more.abi3.so"];
+    let says = |requires: &[&str]| {
+        write("");
+        env.distribution("pkg", requires, &own);
+        doctor(&env)
+    };
+    let (status, said) = says(&["other"]);
+    assert_eq!(status, 0, "{said}");
+    assert!(said.contains("info  libnccl.so.2 is not installed"), "{said}");
+    assert!(env.runs("import pkg") && !env.runs("import pkg.more"));
+    // One that says nothing may need it, and so does one that mentions it.
+    for requires in [&[][..], &["other", "nvidia-nccl-cu12; extra == \"gpu\""]] {
+        let (status, said) = says(requires);
+        assert_eq!(status, 1, "{said}");
+    }
+    let (status, _) = says(&["other", "bundle[nccl]; extra == \"gpu\""]);
+    assert_eq!(status, 1);
+    env.distribution("pkg", &["other"], &own);
+    write("from . import more\n");
+    assert!(!env.runs("import pkg"));
+    assert_eq!(doctor(&env).0, 1);
+}

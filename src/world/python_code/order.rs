@@ -133,6 +133,26 @@ impl PythonCode<'_> {
         found
     }
 
+    /// Is a module always imported along with a package at the top level of its distribution? Where no code is
+    /// known, it is taken for such.
+    #[must_use]
+    pub fn is_imported_at_start(&self, module: &Object) -> bool {
+        let package = self.world.maker(module).and_then(|maker| self.package(&maker));
+        let (Some(package), Some(name)) = (package, self.module_name(module)) else { return true };
+        let starts: Vec<&File> = package.starts().collect();
+        let mut is_imported = starts.is_empty() || package.is_partly_unread;
+        self.each_sure(
+            &package,
+            starts,
+            |standing| standing.may_be_caught,
+            |file, import| {
+                is_imported |= file.imports(import, &name);
+                !is_imported
+            },
+        );
+        is_imported
+    }
+
     /// Which libraries a distribution's packages open by their names alone, whatever happens, and where. None where
     /// the code opens something that constants do not tell, which may load one of these before.
     #[must_use]
