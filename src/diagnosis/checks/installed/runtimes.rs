@@ -14,7 +14,7 @@ use crate::findings::finding::{Cause, Finding, fault};
 use crate::vfs::Vfs;
 use crate::world::World;
 use crate::world::inventory::Role;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -58,8 +58,10 @@ fn openmp(vfs: &dyn Vfs, world: &World, seen: &Seen) -> Option<Finding> {
         second: (world.place(second), world.place(by_second)),
     });
     let library = Some(name(second).to_vec());
+    let is_optional = are_shipped_together(world, [first, second, by_first, by_second].map(|it| *it));
     Some(Finding {
         library,
+        is_optional,
         ..fault(Cause::DuplicateInstall, by_second, evidence, Cure::Install(Install::OneOpenMp))
     })
 }
@@ -97,12 +99,21 @@ fn blas(vfs: &dyn Vfs, world: &World, seen: &Seen) -> Vec<Finding> {
             others: roots.len() - 1,
         });
         let library = Some(name(second).to_vec());
+        let is_optional = are_shipped_together(world, [first, second, root]);
         Some(Finding {
             library,
+            is_optional,
             ..fault(Cause::DuplicateInstall, root, evidence, Cure::Install(Install::OneBlas))
         })
     });
     findings.collect()
+}
+
+/// Did one distribution install all of these? Whoever published it has imported it, and has to know.
+fn are_shipped_together<'p>(world: &World, files: impl IntoIterator<Item = &'p Path>) -> bool {
+    let owners = files.into_iter().map(|file| world.inventory.at(file)?.distribution);
+    let owners: BTreeSet<Option<usize>> = owners.collect();
+    owners.len() == 1 && !owners.contains(&None)
 }
 
 /// Whose BLAS a file is, by its name.
