@@ -9,6 +9,7 @@ use super::checks::{
     by_code, by_name, cuda, dlopen, files, interpreters, macos, process_limits, program_loaders,
     rpath_entries, symbol_version, wheel,
 };
+use super::leave_shadowed::leave_shadowed;
 use super::left_to_others::leave_to_others;
 use super::load_report::{Clash, Missing, Seen};
 use super::provider::{self, Choice, Provider, known_cause};
@@ -166,7 +167,11 @@ fn loads(
             || keeps_from_starting(world, &seen.started, finding)
             || keeps_from_loading(world, &seen.missing, finding)
     });
-    findings.iter_mut().for_each(|finding| leave_to_others(vfs, world, finding));
+    for finding in &mut findings {
+        leave_to_others(vfs, world, finding);
+        leave_shadowed(world, &seen, finding);
+    }
+    findings.retain(|finding| !installed.explains_unused(finding));
     let installs = world.installs(vfs);
     with_tool(|object| world.installs_at(vfs, object), &mut findings);
     sort(&mut findings);

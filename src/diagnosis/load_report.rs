@@ -201,7 +201,9 @@ impl Seen {
         self.loaded.add(&root.path, resolution);
         let interpreter = starting.contains(&root.path).then_some(root.path.as_path());
         let mut wanting = refused_for_stack(vfs, &world.inventory, resolution);
-        let maker = world.maker(root).filter(|_| root.role == Role::ExtensionModule);
+        let is_imported =
+            root.role == Role::ExtensionModule && world.shadowed_by(&root.path).is_none();
+        let maker = world.maker(root).filter(|_| is_imported);
         let root_path: Arc<Path> = root.path.as_path().into();
         if resolution.objects.iter().all(|it| it.needed.iter().all(|it| it.found.is_some())) {
             self.complete.insert(root.path.clone());

@@ -141,15 +141,22 @@ fn write_group(
     }
     // An optional problem takes only one or two lines, because there may be dozens of optional plugins.
     if first.is_optional && detail != Detail::Verbose {
-        return Ok(());
+        return match first.cure {
+            Cure::Shadowed(_) => write_cure(out, first),
+            _ => Ok(()),
+        };
     }
     write_places(out, world, first, detail)?;
     // The message of a single finding already contains the reason for a refusal.
     let is_said = group.all.len() == 1 && first.refusal.is_some();
     if !first.fixable && !is_said {
-        writeln!(out, "  {} {}", paint(COMMAND, "→"), printable(words::cure(first).as_bytes()))?;
+        write_cure(out, first)?;
     }
     Ok(())
+}
+
+fn write_cure(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
+    writeln!(out, "  {} {}", paint(COMMAND, "→"), printable(words::cure(finding).as_bytes()))
 }
 
 /// Writes where a library is and which locations were searched, and the symbols.

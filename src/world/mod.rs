@@ -16,6 +16,7 @@ pub mod python_code;
 pub mod question;
 pub mod rpath_entry;
 pub mod rpath_entry_macho;
+pub mod shadowed;
 pub mod system_libraries;
 pub mod twins;
 pub mod unreadable;

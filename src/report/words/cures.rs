@@ -54,6 +54,9 @@ fn in_words(cure: &Cure) -> String {
             };
             format!("no action needed; {or}")
         }
+        Cure::Shadowed(instead) => {
+            format!("no action needed: shadowed by {instead}, which Python imports instead")
+        }
         Cure::OrPythonAgain(cure) => {
             format!("{}, or reinstall that version of Python", in_words(cure))
         }

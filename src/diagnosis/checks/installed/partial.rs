@@ -15,7 +15,7 @@ use crate::python::record;
 use crate::vfs::{FileKind, Vfs};
 use crate::world::inventory::{Object, Role};
 use crate::world::object_names::{is_named_as_object, stem};
-use crate::world::{Question, World};
+use crate::world::{self, Question, World};
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
@@ -189,6 +189,11 @@ impl Damage {
         (!damage.gone.is_empty() || !damage.of_another_size.is_empty()).then_some(damage)
     }
 
+    /// Is it of a distribution whose modules no import reaches?
+    pub(super) fn is_shadowed(&self, world: &World) -> bool {
+        world.distribution_shadowed_by(self.distribution).is_some()
+    }
+
     /// The names of the missing files.
     pub(super) fn names_gone(&self) -> impl Iterator<Item = Vec<u8>> {
         self.gone.iter().filter_map(|path| Some(path.file_name()?.as_bytes().to_vec()))
@@ -247,8 +252,13 @@ impl Damage {
         };
         let is_optional = self.gone.iter().all(|file| lost.is_of_a_plugin(file))
             && self.of_another_size.iter().all(|file| is_sound(file) || lost.is_plugin(file));
-        let found = fault(Cause::PartialInstall, object, evidence, Cure::reinstall(distribution));
-        Some(Finding { is_optional, ..found })
+        let instead = world.distribution_shadowed_by(self.distribution);
+        let cure = match instead {
+            Some(instead) => Cure::Shadowed(world::Place::on_disk(instead)),
+            None => Cure::reinstall(distribution),
+        };
+        let found = fault(Cause::PartialInstall, object, evidence, cure);
+        Some(Finding { is_optional: is_optional || instead.is_some(), ..found })
     }
 }
 
