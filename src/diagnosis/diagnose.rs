@@ -111,7 +111,9 @@ pub fn lacked_alone(
     objects: &[PathBuf],
     known: &[Finding],
 ) -> Vec<Finding> {
-    let objects: Vec<_> = objects.iter().filter_map(|path| world.inventory.at(path)).collect();
+    let objects = objects.iter().filter_map(|path| world.inventory.at(path));
+    let as_imported = |object| world.imported_as(vfs, object).unwrap_or(object);
+    let objects: Vec<_> = objects.map(as_imported).collect();
     if objects.is_empty() {
         return Vec::new();
     }

@@ -146,7 +146,7 @@ impl Seen {
     pub fn of(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Self {
         let starting = interpreters::to_start(vfs, world);
         let outside = outside(vfs, world, &starting);
-        let mut roots = roots(world, programs);
+        let mut roots = roots(vfs, world, programs);
         roots.extend(&outside);
         Self::of_roots(vfs, world, programs, &roots, &starting)
     }
@@ -345,7 +345,7 @@ fn refused_for_stack(
 /// The objects that a program would load directly: extension modules, programs, and libraries that
 /// nothing in the tree depends on. A private library is only loaded by siblings whose RPATH it
 /// inherits: alone it looks broken, and is not. An object that was named is still judged alone.
-fn roots<'a>(world: &'a World, programs: &[Program<'_>]) -> Vec<&'a Object> {
+fn roots<'a>(vfs: &dyn Vfs, world: &'a World, programs: &[Program<'_>]) -> Vec<&'a Object> {
     let inventory = &world.inventory;
     let needed = inventory.needed();
     inventory
@@ -353,7 +353,10 @@ fn roots<'a>(world: &'a World, programs: &[Program<'_>]) -> Vec<&'a Object> {
         .iter()
         .filter(|object| object.elf().is_some_and(|summary| summary.kind != Kind::NotDynamic))
         .filter(|object| match object.role {
-            Role::ExtensionModule | Role::Executable => true,
+            Role::ExtensionModule => {
+                world.is_named(&object.path) || world.imported_as(vfs, object).is_none()
+            }
+            Role::Executable => true,
             Role::Library => {
                 !needed.contains_key(object.name()) && !needed.contains_key(object.soname())
                     || world.is_named(&object.path)

@@ -12,6 +12,7 @@ use similar::{ChangeTag, TextDiff};
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::ops::Range;
+use std::path::PathBuf;
 
 /// Files that get the same new directories.
 struct Group<'a> {
@@ -120,6 +121,10 @@ fn groups<'a>(world: &World, steps: impl Iterator<Item = &'a Step>) -> Vec<Group
 /// The directory of an entry, as shown to people.
 fn directory(world: &World, object: &RelativePath, entry: &str) -> String {
     let object = world.root.join(object);
+    // An entry is for the name by which the file is imported.
+    let is_in_site = |name: &PathBuf| world.inventory.sites.iter().any(|it| name.starts_with(it));
+    let imported = || world.names_of(&object).into_iter().find(is_in_site);
+    let object = if is_in_site(&object) { object } else { imported().unwrap_or(object) };
     let below = ["$ORIGIN", "${ORIGIN}", "@loader_path"]
         .iter()
         .find_map(|start| entry.strip_prefix(start))

@@ -222,15 +222,7 @@ pub(super) fn title(world: &World, finding: &Finding) -> String {
         }
         (Cause::WrongArch, None) => format!("{} is built for another architecture", object()),
         (Cause::WrongPlatform, _) => format!("{} is built for another platform", object()),
-        (Cause::PartialInstall, _) => {
-            let what = match &finding.evidence {
-                Evidence::Installed(Installed::InPart { gone, .. }) if *gone > 0 => "is missing",
-                Evidence::Installed(Installed::InPart { .. }) => "is incomplete",
-                Evidence::Installed(Installed::Changed { .. }) => "was modified",
-                _ => "is incomplete or modified",
-            };
-            format!("{} {what}", object())
-        }
+        (Cause::PartialInstall, _) => format!("{} {}", object(), damage(finding)),
         (Cause::StaticTls, _) => format!("{} needs static thread-local storage", object()),
         (Cause::ExecStack, _) => format!("{} requests an executable stack", object()),
         (Cause::DataMissing, Some(file)) => format!("{file} was not found"),
@@ -242,6 +234,16 @@ pub(super) fn title(world: &World, finding: &Finding) -> String {
             format!("{} cannot be {action}", library.unwrap_or_else(object))
         }
         (_, None) => object(),
+    }
+}
+
+/// What is wrong with a file of an installation.
+fn damage(finding: &Finding) -> &'static str {
+    match &finding.evidence {
+        Evidence::Installed(Installed::InPart { gone, .. }) if *gone > 0 => "is missing",
+        Evidence::Installed(Installed::InPart { .. }) => "has another size than in its RECORD",
+        Evidence::Installed(Installed::Changed { .. }) => "was modified",
+        _ => "is incomplete or modified",
     }
 }
 

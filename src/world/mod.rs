@@ -10,6 +10,7 @@ pub mod makers;
 pub mod native_modules;
 pub mod object_names;
 pub mod origins;
+mod other_names;
 pub mod place;
 pub mod program;
 pub mod python_code;

@@ -2,6 +2,7 @@
 //! environments are those of `scripts/doctor/cases`.
 
 use crate::support::macho_writer::Macho;
+use std::path::Path;
 use tfpatch::diagnosis::diagnose::diagnose_asked;
 use tfpatch::findings::finding::{Cause, Finding};
 use tfpatch::loader::Settings;
@@ -35,6 +36,21 @@ fn files_that_are_gone_or_empty() {
     let said = messages(&vfs, Cause::PartialInstall);
     let expected = "a 1 is incomplete: of 3 files in its RECORD, 1 is missing, 1 is of \
                     a different size (a/gone.py, a/empty.py)";
+    assert_eq!(said, [expected]);
+}
+
+/// What is named first is what the title calls missing.
+#[test]
+fn a_file_that_exists_is_not_called_missing() {
+    let bytes = Macho::bundle().bytes();
+    let rows = "a/lib.so.1,,7\na/gone.py,,9\n";
+    let vfs = with(MemVfs::new(), "a", "1", rows).file("/s/a/lib.so.1", bytes.clone());
+    let objects = look(&vfs, false).into_iter().filter(|it| it.cause == Cause::PartialInstall);
+    let objects: Vec<_> = objects.map(|it| it.object).collect();
+    assert_eq!(objects, [Path::new("/s/a/gone.py")]);
+    let vfs = with(MemVfs::new(), "a", "1", "a/lib.so.1,,7\n").file("/s/a/lib.so.1", bytes);
+    let said = messages(&vfs, Cause::PartialInstall);
+    let expected = "a 1 differs from its RECORD: of 1 file, 1 is of a different size (a/lib.so.1)";
     assert_eq!(said, [expected]);
 }
 

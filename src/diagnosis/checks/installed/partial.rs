@@ -232,11 +232,17 @@ impl Damage {
     pub(super) fn finding(&self, plugins: &Plugins<'_>) -> Option<Finding> {
         let world = plugins.world;
         let distribution = world.inventory.distributions.get(self.distribution)?;
-        let files = self.gone.iter().chain(&self.of_another_size);
-        let (mut objects, others): (Vec<_>, Vec<_>) = files.partition(|path| is_object(path));
+        // A file that exists is never named as the one that is missing, so that the missing ones come first.
         // Modules cannot be imported without the libraries that they need themselves.
-        objects.sort_by_cached_key(|path| !plugins.is_needed_by_a_module(path));
-        let first: Vec<&PathBuf> = objects.into_iter().chain(others).take(MAX_NAMED).collect();
+        let by_need = |files: &'_ [PathBuf]| {
+            let mut files = files.to_vec();
+            files.sort_by_cached_key(|path| {
+                (!is_object(path), !plugins.is_needed_by_a_module(path))
+            });
+            files
+        };
+        let files = [by_need(&self.gone), by_need(&self.of_another_size)].concat();
+        let first: Vec<&PathBuf> = files.iter().take(MAX_NAMED).collect();
         let object = first.first().map_or(distribution.location.as_path(), |path| path.as_path());
         let evidence = Evidence::Installed(Installed::InPart {
             release: Release::of(distribution),
