@@ -14,6 +14,7 @@ use super::left_to_others::leave_to_others;
 use super::load_report::{Clash, Missing, Seen};
 use super::provider::{self, Choice, Provider, known_cause};
 use super::unmet;
+use crate::command_line::Naming;
 use crate::findings::cure::{Cure, Install, Search, Tidying};
 use crate::findings::evidence::Evidence;
 use crate::findings::evidence::need::{Guard, Need, Supply};
@@ -49,6 +50,8 @@ pub struct Diagnosis {
     pub clashes: BTreeMap<PathBuf, Clash>,
     /// The tool that installs into the environment.
     pub installs: Installs,
+    /// How commands name the target.
+    pub naming: Naming,
 }
 
 impl Diagnosis {
@@ -59,7 +62,11 @@ impl Diagnosis {
         self.findings.retain(|finding| !is_told(finding));
         // Findings that a missing part of a distribution explains are not reported a second time.
         let new = findings.into_iter().filter(|finding| !self.installed.explains(finding));
-        let new = new.map(|finding| Finding { installs: self.installs.clone(), ..finding });
+        let new = new.map(|finding| Finding {
+            installs: self.installs.clone(),
+            naming: self.naming.clone(),
+            ..finding
+        });
         self.findings.extend(new);
         sort(&mut self.findings);
     }
@@ -175,12 +182,23 @@ fn loads(
     }
     findings.retain(|finding| !installed.explains_unused(finding));
     let installs = world.installs(vfs);
-    with_tool(|object| world.installs_at(vfs, object), &mut findings);
+    with_tool(|object| world.installs_at(vfs, object), &world.naming, &mut findings);
     sort(&mut findings);
     let (complete, clashes, mut both) = (seen.complete, seen.clashes, seen.bindings);
     both.extend(&of_macos);
     let bindings = std::iter::once(both).chain(bare).collect();
-    Diagnosis { findings, bindings, unresolved, unasked, installed, complete, clashes, installs }
+    let naming = world.naming.clone();
+    Diagnosis {
+        findings,
+        bindings,
+        unresolved,
+        unasked,
+        installed,
+        complete,
+        clashes,
+        installs,
+        naming,
+    }
 }
 
 fn lacking(

@@ -9,6 +9,7 @@ use super::shadowed::Shadowed;
 use super::twins::Twins;
 use super::unreadable::{Unreadable, Why};
 use super::wheel_claims::Claims;
+use crate::command_line::Naming;
 use crate::loader::Settings;
 use crate::plan::{NotRelative, RelativePath};
 use crate::python::distribution;
@@ -46,6 +47,8 @@ pub struct World {
     pub owners: Owners,
     /// Its own metadata, if the target is a wheel.
     pub wheel: Option<Claims>,
+    /// How commands name it.
+    pub naming: Naming,
     /// Objects with the same bytes.
     pub twins: Twins,
     /// What is imported instead of modules that no import reaches.
@@ -262,6 +265,7 @@ impl World {
             settings,
             owners: Owners::default(),
             wheel: None,
+            naming: Naming::default(),
             twins: Twins::default(),
             shadowed: Shadowed::default(),
         };
