@@ -217,6 +217,8 @@ pub struct Finding {
     pub symbols: Vec<Vec<u8>>,
     /// Does the loader reject the object because of it? Then it is an error, whatever its cause.
     pub is_fatal: bool,
+    /// Do files not show whether anything fails because of it? Then an error is only a warning.
+    pub is_doubtful: bool,
     /// Does everything that is imported work without it, as far as files show? Then it is only `info`,
     /// whatever its cause.
     pub is_optional: bool,
@@ -265,6 +267,7 @@ impl Finding {
         match self {
             Self { is_optional: true, .. } => Severity::Info,
             Self { is_fatal: true, .. } => Severity::Error,
+            Self { is_doubtful: true, cause, .. } => cause.severity().max(Severity::Warning),
             Self { cause, .. } => cause.severity(),
         }
     }
@@ -293,6 +296,7 @@ pub(crate) fn fault(cause: Cause, object: &Path, evidence: Evidence, cure: Cure)
         tried: Vec::new(),
         symbols: Vec::new(),
         is_fatal: false,
+        is_doubtful: false,
         is_optional: false,
         naming: Naming::default(),
         installs: Installs::default(),

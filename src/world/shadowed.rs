@@ -1,7 +1,7 @@
 //! Modules that no import reaches, because an earlier directory of the search path has a package or a module of
 //! the same name (CPython's `Lib/importlib/_bootstrap_external.py`, `PathFinder` and `FileFinder`).
 
-use super::inventory::Inventory;
+use super::inventory::{Inventory, Object, Role};
 use crate::python::environment::Environment;
 use crate::python::interpreter::Version;
 use crate::vfs::Vfs;
@@ -28,7 +28,8 @@ impl Shadowed {
     /// What no import reaches, of what an environment imports from.
     #[must_use]
     pub fn of(vfs: &dyn Vfs, environment: &Environment, inventory: &Inventory) -> Self {
-        let mut shadowed = Self::default();
+        let mut shadowed =
+            Self { objects: copies_of_standard(vfs, environment, inventory), ..Self::default() };
         let Some(path) = SearchPath::of(vfs, environment) else { return shadowed };
         let all = inventory.distributions.iter().enumerate();
         for (index, found) in all.filter(|(_, found)| path.is_later(&found.site)) {
@@ -62,6 +63,36 @@ impl Shadowed {
     pub fn distribution(&self, index: usize) -> Option<&Path> {
         self.distributions.get(&index).map(PathBuf::as_path)
     }
+}
+
+/// Copies of modules of the standard library, which an interpreter looks for in its own directory first, unless they
+/// are in packages. Tools that build programs have them in directories of their own.
+fn copies_of_standard(
+    vfs: &dyn Vfs,
+    environment: &Environment,
+    inventory: &Inventory,
+) -> HashMap<PathBuf, PathBuf> {
+    let [interpreter] = environment.interpreters.as_slice() else { return HashMap::new() };
+    let Some(library) = interpreter.standard_library() else { return HashMap::new() };
+    let modules = library.join("lib-dynload");
+    let names = vfs.read_dir(&modules).unwrap_or_default().into_iter().map(|entry| entry.name);
+    let names: HashSet<OsString> = names.collect();
+    // What `PYTHONPATH` names comes before the standard library.
+    let earlier: Vec<&Path> = environment.import_path().take(environment.of_python_path).collect();
+    let is_package = |directory: &Path| vfs.metadata(&directory.join("__init__.py")).is_ok();
+    let own = |object: &Object| Some(modules.join(object.path.file_name()?));
+    let is_copy = |object: &&Object| {
+        object.role == Role::ExtensionModule
+            && object.path.file_name().is_some_and(|name| names.contains(name))
+            && !object.path.starts_with(&library)
+            && !is_package(object.directory())
+            && !earlier.contains(&object.directory())
+            && own(object)
+                .and_then(|it| vfs.metadata(&it).ok())
+                .is_some_and(|it| it.id != object.id)
+    };
+    let copies = inventory.objects.iter().filter(is_copy);
+    copies.filter_map(|object| Some((object.path.clone(), own(object)?))).collect()
 }
 
 /// The directories that one interpreter imports from.

@@ -3,6 +3,7 @@
 
 use crate::support::command::{Ran, command, run, snapshot};
 use crate::support::environments::{Environment, empty};
+use crate::support::wheels;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -95,4 +96,29 @@ fn parts_of_one_package_do_not_shadow_each_other() {
         fs::write(env.site.join("pkg/_fast.py"), "").unwrap();
         assert!(env.runs(IMPORT));
     }
+}
+
+/// Tools that build programs come with copies of modules of the standard library, which every import finds in the
+/// installation first.
+#[test]
+fn copies_of_standard_modules_are_not_imported() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let env = empty(dir);
+    let says = "import os, sysconfig; print(os.path.join(sysconfig.get_path('platstdlib'), 'lib-dynload'))";
+    let modules = fs::read_dir(wheels::python_says(says)).unwrap();
+    let name =
+        modules.map(|entry| entry.unwrap().file_name().into_string().unwrap()).min().unwrap();
+    let module = name.split('.').next().unwrap();
+    let gone = env.library("lib/libgone.so.3", "libgone.so.3", &[], &[]);
+    let copy = env.module(&format!("deployed/{module}"), &["libgone.so.3"], &[]);
+    fs::remove_file(gone).unwrap();
+    fs::rename(&copy, copy.with_file_name(&name)).unwrap();
+    assert!(
+        !env.runs(&format!("import deployed.{module}")) && env.runs(&format!("import {module}"))
+    );
+    assert_eq!(doctor(dir, None).status, 1, "it is in a package");
+    fs::remove_file(env.site.join("deployed/__init__.py")).unwrap();
+    let told = doctor(dir, None);
+    assert!(told.text(0).contains("no action needed: shadowed by "), "{told:#?}");
 }
