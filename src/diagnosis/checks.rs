@@ -11,6 +11,7 @@ pub mod macos;
 pub mod process_limits;
 pub mod program_loaders;
 pub mod rpath_entries;
+pub mod sought;
 pub mod symbol_version;
 pub mod variables;
 pub mod wheel;

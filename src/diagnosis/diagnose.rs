@@ -7,7 +7,7 @@ use super::checks::installed::Installed;
 use super::checks::variables::{self, Variables};
 use super::checks::{
     by_code, by_name, cuda, dlopen, files, interpreters, macos, process_limits, program_loaders,
-    rpath_entries, symbol_version, wheel,
+    rpath_entries, sought, symbol_version, wheel,
 };
 use super::leave_shadowed::leave_shadowed;
 use super::left_to_others::leave_to_others;
@@ -363,6 +363,7 @@ impl Judge<'_> {
         findings.extend(by_name::findings(vfs, world, question, programs, seen, &opened));
         findings.extend(opened);
         findings.extend(by_code::findings(vfs, world, programs, seen));
+        findings.extend(sought::findings(vfs, world, programs, libraries));
         findings.extend(variables::findings(vfs, world, question, programs));
         findings.extend(process_limits::findings(vfs, world, programs, seen));
         findings.extend(files::unreadable(vfs, world, programs));
