@@ -259,7 +259,7 @@ fn stem_of(part: Component<'_>) -> Option<&str> {
     let Component::Normal(name) = part else { return None };
     let name = name.to_str()?;
     let (stem, ending) = name.split_once('.').unwrap_or((name, ""));
-    let is_file = ["py", "pyc", "so"].iter().any(|it| ending == *it) || ending.ends_with(".so");
+    let is_file = ["py", "pyc", "so"].contains(&ending) || ending.ends_with(".so");
     let is_name = stem.chars().all(|it| it.is_alphanumeric() || it == '_');
     (is_name && !stem.is_empty() && (ending.is_empty() || is_file)).then_some(stem)
 }
