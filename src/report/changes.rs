@@ -62,20 +62,37 @@ pub fn write_summary(
         }
     }
     write_cleared(out, &steps().filter(clears_stack).collect::<Vec<_>>(), plan.dry_run, object)?;
-    let removed: usize = steps().map(removed).sum();
-    if removed > 0 {
-        let were = match (plan.dry_run, removed) {
-            (true, _) => "would be",
-            (false, 1) => "was",
-            (false, _) => "were",
-        };
-        let entries = counted(removed, "unused or duplicate search path entry");
-        writeln!(out, "  {}", paint(DIM, format!("{entries} {were} removed")))?;
-    }
+    write_removed(out, plan)?;
     for (step, warning) in steps().filter_map(|step| Some((step, warning(step)?))) {
         writeln!(out, "  {}: {}: {warning}", paint(WARNING, "warning"), object(step))?;
     }
     Ok(())
+}
+
+/// Writes how many entries are removed, and before anything is changed also why: an entry that is added takes their
+/// space in the file.
+///
+/// # Errors
+/// If the output cannot be written.
+pub fn write_removed(out: &mut dyn Write, plan: &Plan) -> io::Result<()> {
+    let steps = || plan.steps.iter().filter(|step| step.kind != Kind::Record);
+    let all: usize = steps().map(removed).sum();
+    if all == 0 {
+        return Ok(());
+    }
+    let makes_space = |step: &Step| {
+        let adds = step.after.iter().any(|entry| !step.before.contains(entry));
+        adds && step.edits.bytes_appended() == 0
+    };
+    let is_for_space = steps().filter(|step| removed(step) > 0).all(makes_space);
+    let were = match (plan.dry_run, all) {
+        (true, _) => "would be",
+        (false, 1) => "was",
+        (false, _) => "were",
+    };
+    let why = if plan.dry_run && is_for_space { " to make space for new ones" } else { "" };
+    let entries = counted(all, "unused or duplicate search path entry");
+    writeln!(out, "  {}", paint(DIM, format!("{entries} {were} removed{why}")))
 }
 
 /// Does a step clear an executable stack?

@@ -190,3 +190,26 @@ fn an_entry_of_a_variable_is_shown_as_it_is_written() {
         "{told:#?}"
     );
 }
+
+/// A dry run says that entries make space for a new one, with the diff of the entries too.
+#[test]
+fn entries_that_make_space_are_announced() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let env = empty(dir);
+    let site = env.below();
+    env.library(&format!("{site}/libs/libown.so.1"), "libown.so.1", &[], &[]);
+    env.module("pkg/_fast", &["libown.so.1"], &["-Wl,-rpath,$ORIGIN/../gone:/opt/nothing/there"]);
+    for option in ["-v", "--diff"] {
+        let told = run(dir, &["fix", "env", "--dry-run", option]);
+        let line =
+            "2 unused or duplicate search path entries would be removed to make space for new ones";
+        assert!(told.text(0).contains(line), "{told:#?}");
+    }
+    let done = run(dir, &["fix", "env"]);
+    assert!(
+        done.text(0).contains("2 unused or duplicate search path entries were removed\n"),
+        "{done:#?}"
+    );
+    assert!(env.runs("import pkg._fast"));
+}
