@@ -4,7 +4,7 @@ use crate::bytes::shell_word;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A command of tfpatch. As text it can be pasted into a shell.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -43,6 +43,36 @@ impl CommandLine {
     /// The arguments, without the program.
     pub fn arguments(&self) -> impl Iterator<Item = &OsStr> {
         self.arguments.iter().map(OsString::as_os_str)
+    }
+}
+
+/// How a command names a target: as the user did, with the options that say where it and its store are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Naming {
+    /// The options, each with its value.
+    pub options: Vec<(&'static str, PathBuf)>,
+    /// The target; `None` if it was detected, and is detected again.
+    pub target: Option<PathBuf>,
+}
+
+impl Naming {
+    /// A command for the target: its name and options, followed by the target.
+    #[must_use]
+    pub fn command(&self, words: CommandLine) -> CommandLine {
+        match &self.target {
+            Some(target) => self.command_for(words, target),
+            None => self.with_options(words),
+        }
+    }
+
+    /// A command for another target beside this one.
+    #[must_use]
+    pub fn command_for(&self, words: CommandLine, target: &Path) -> CommandLine {
+        self.with_options(words).path(target)
+    }
+
+    fn with_options(&self, words: CommandLine) -> CommandLine {
+        self.options.iter().fold(words, |words, (name, value)| words.option(name, value))
     }
 }
 

@@ -118,8 +118,8 @@
 //! messages   -> diagnosis
 //! trace      -> diagnosis
 //! diagnosis  -> findings
-//! findings   -> world, command_line
-//! world      -> knowledge, loader, object, plan
+//! findings   -> world
+//! world      -> knowledge, loader, object, plan, command_line
 //! knowledge  -> python
 //! operation  -> plan, object, python
 //! loader     -> vfs, elf, macho

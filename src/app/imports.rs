@@ -26,11 +26,27 @@ pub enum Outcome {
     },
     /// It terminated the interpreter.
     Ended(Child),
+    /// The loader terminated the interpreter.
+    EndedByLoader {
+        /// The message of the loader, without the name of the program.
+        said: String,
+    },
     /// It timed out.
     TimedOut,
     /// It was not attempted.
     NotReached,
 }
+
+/// The status with which glibc's loader ends a process (`_exit (127)` in elf/dl-minimal.c and dl-catch.c).
+const BY_LOADER: i32 = 127;
+
+/// How the messages begin with which it does (elf/dl-catch.c, elf/dl-reloc.c, assert/assert.c of the loader).
+const OF_LOADER: [&str; 4] = [
+    "symbol lookup error: ",
+    "relocation error: ",
+    "error while loading shared libraries: ",
+    "Inconsistency detected by ld.so: ",
+];
 
 /// The name of a result in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -49,13 +65,33 @@ pub enum OutcomeName {
 }
 
 impl Outcome {
+    /// The end of an interpreter that printed these lines.
+    #[must_use]
+    pub fn ended(child: Child, lines: &[String]) -> Self {
+        let said = |line: &String| {
+            let starts = OF_LOADER.iter().filter_map(|words| line.find(words));
+            starts.min().and_then(|at| line.get(at..)).map(str::to_owned)
+        };
+        let said = lines.iter().rev().find_map(said);
+        match said.filter(|_| child.status == Some(BY_LOADER)) {
+            Some(said) => Self::EndedByLoader { said },
+            None => Self::Ended(child),
+        }
+    }
+
+    /// Did it terminate the interpreter?
+    #[must_use]
+    pub fn is_end(&self) -> bool {
+        matches!(self, Self::Ended(_) | Self::EndedByLoader { .. })
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> OutcomeName {
         match self {
             Self::Imported => OutcomeName::Imported,
             Self::Raised { .. } => OutcomeName::Raised,
-            Self::Ended(_) => OutcomeName::Ended,
+            Self::Ended(_) | Self::EndedByLoader { .. } => OutcomeName::Ended,
             Self::TimedOut => OutcomeName::TimedOut,
             Self::NotReached => OutcomeName::NotReached,
         }

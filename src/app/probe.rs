@@ -327,8 +327,7 @@ impl Imports {
     fn fails(&self) -> bool {
         self.modules.iter().any(|import| {
             let is_own = import.module == self.package.name;
-            matches!(import.outcome, Outcome::Ended(_))
-                || is_own && matches!(import.outcome, Outcome::Raised { .. })
+            import.outcome.is_end() || is_own && matches!(import.outcome, Outcome::Raised { .. })
         })
     }
 
@@ -354,7 +353,7 @@ fn failures(package: &Imports, diagnosis: &Diagnosis) -> Vec<Failure> {
             continue;
         }
         // Each module that terminates the interpreter does so itself.
-        if !matches!(import.outcome, Outcome::Ended(_)) {
+        if !import.outcome.is_end() {
             told.push(&import.outcome);
         }
         let object = match &import.outcome {
@@ -381,7 +380,7 @@ fn failures(package: &Imports, diagnosis: &Diagnosis) -> Vec<Failure> {
             Some(Severity::Warning | Severity::Info) if is_own && is_error => Severity::Error,
             Some(severity) => severity,
             None if is_error => Severity::Error,
-            None if matches!(import.outcome, Outcome::Ended(_)) => Severity::Warning,
+            None if import.outcome.is_end() => Severity::Warning,
             None => Severity::Info,
         };
         failures.push(Failure {
@@ -417,6 +416,7 @@ fn is_of_loader(outcome: &Outcome) -> bool {
 fn is_error(outcome: &Outcome, is_own: bool) -> bool {
     match outcome {
         Outcome::Ended(_) => is_own,
+        Outcome::EndedByLoader { .. } => true,
         Outcome::Raised { class, .. } if is_own => class != "ModuleNotFoundError",
         outcome => is_of_loader(outcome),
     }

@@ -2,7 +2,7 @@
 
 use super::{App, Error};
 use crate::bytes::Source;
-use crate::command_line::CommandLine;
+use crate::command_line::{CommandLine, Naming};
 use crate::elf::Image;
 use crate::knowledge::tensorflow;
 use crate::object;
@@ -83,10 +83,14 @@ impl Chosen {
     /// A command for this target: its name and options, followed by the target.
     #[must_use]
     pub fn command(&self, words: CommandLine) -> CommandLine {
-        match &self.named {
-            Some(named) => self.command_for(words, named),
-            None => self.with_options(words),
-        }
+        self.naming().command(words)
+    }
+
+    /// How commands name it.
+    #[must_use]
+    pub fn naming(&self) -> Naming {
+        let root = self.root.iter().map(|root| ("--root", root.clone()));
+        Naming { options: root.chain(self.stores.clone()).collect(), target: self.named.clone() }
     }
 
     /// Is it on this machine, and not a wheel, so that its programs can run?
@@ -98,14 +102,7 @@ impl Chosen {
     /// A command for another target besides this one.
     #[must_use]
     pub fn command_for(&self, words: CommandLine, target: &Path) -> CommandLine {
-        self.with_options(words).path(target)
-    }
-
-    /// The command with the options that say where the target and its store are.
-    fn with_options(&self, words: CommandLine) -> CommandLine {
-        let root = self.root.iter().map(|root| ("--root", root));
-        let stores = self.stores.iter().map(|(name, directory)| (*name, directory));
-        root.chain(stores).fold(words, |words, (name, value)| words.option(name, value))
+        self.naming().command_for(words, target)
     }
 
     /// The detected target.

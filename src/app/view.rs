@@ -98,7 +98,8 @@ impl App {
     ) -> World {
         let vfs = view.vfs();
         if let View::Wheel(wheel) = view {
-            return World::of_wheel(wheel, &settings);
+            let world = World::of_wheel(wheel, &settings);
+            return World { naming: chosen.naming(), ..world };
         }
         let world = match &chosen.target {
             Target::Environment(found) => {
@@ -126,7 +127,7 @@ impl App {
                 World::of_object(vfs, path, chosen.environment.clone(), settings)
             }
         };
-        World { elsewhere: self.vfs.root().is_some(), ..world }
+        World { elsewhere: self.vfs.root().is_some(), naming: chosen.naming(), ..world }
     }
 
     /// The question about a target, with absolute directories to search: on this machine, or in the wheel

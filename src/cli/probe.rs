@@ -92,7 +92,7 @@ impl<'a> Probe<'a> {
                     break;
                 }
                 Some(name) if known.len() == before || !known.contains_key(&name) => {
-                    known.insert(name, Outcome::Ended(child));
+                    known.insert(name, Outcome::ended(child, &words));
                 }
                 _ => {}
             }

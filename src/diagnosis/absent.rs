@@ -70,9 +70,9 @@ impl Absent<'_> {
         let lacking = Lacking::Refused { file, said: fatal.message.clone() };
         let is_it = |step: &SearchStep| step.path == fatal.path && step.rule == Rule::LdLibraryPath;
         if self.missing.dependency.tried.steps().any(|step| is_it(&step)) {
-            let entry = fatal.path.parent().unwrap_or(&fatal.path).to_owned();
-            let variables = Blame { variables: vec!["LD_LIBRARY_PATH"], is_any: false };
-            let cure = Cure::Search(Search::TakeOut { entry, variables });
+            let directory = fatal.path.parent().unwrap_or(&fatal.path);
+            let blame = Blame { variables: vec!["LD_LIBRARY_PATH"], is_any: false };
+            let cure = variables::taken_out(self.world, directory, blame);
             let found = self.lacking(Cause::EnvOverride, lacking, cure);
             return Some(Finding { is_fatal: true, ..found });
         }

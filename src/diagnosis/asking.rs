@@ -513,7 +513,9 @@ impl<'a> Asking<'a> {
 
     fn scripts(&self) -> &HashSet<OsString> {
         self.scripts.get_or_init(|| {
+            // `pip install --target` writes scripts into a directory `bin` beside the packages.
             let prefixes = self.world.environment.iter().map(|environment| &environment.prefix);
+            let prefixes = prefixes.chain(&self.world.inventory.sites);
             let scripts = prefixes.flat_map(|prefix| venv::scripts(self.vfs, prefix));
             scripts.filter_map(|script| Some(script.path.file_name()?.to_owned())).collect()
         })

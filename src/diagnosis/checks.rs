@@ -12,6 +12,7 @@ pub mod process_limits;
 pub mod program_loaders;
 pub mod refused;
 pub mod rpath_entries;
+pub mod sought;
 pub mod symbol_version;
 pub mod variables;
 pub mod wheel;

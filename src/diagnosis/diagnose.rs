@@ -7,12 +7,14 @@ use super::checks::installed::Installed;
 use super::checks::variables::{self, Variables};
 use super::checks::{
     by_code, by_name, cuda, dlopen, files, interpreters, macos, process_limits, program_loaders,
-    refused, rpath_entries, symbol_version, wheel,
+    refused, rpath_entries, sought, symbol_version, wheel,
 };
+use super::leave_shadowed::leave_shadowed;
 use super::left_to_others::leave_to_others;
 use super::load_report::{Clash, Missing, Seen};
 use super::provider::{self, Choice, Provider, known_cause};
 use super::unmet;
+use crate::command_line::Naming;
 use crate::findings::cure::{Cure, Install, Search, Tidying};
 use crate::findings::evidence::Evidence;
 use crate::findings::evidence::need::{Guard, Need, Supply};
@@ -48,6 +50,8 @@ pub struct Diagnosis {
     pub clashes: BTreeMap<PathBuf, Clash>,
     /// The tool that installs into the environment.
     pub installs: Installs,
+    /// How commands name the target.
+    pub naming: Naming,
 }
 
 impl Diagnosis {
@@ -58,7 +62,11 @@ impl Diagnosis {
         self.findings.retain(|finding| !is_told(finding));
         // Findings that a missing part of a distribution explains are not reported a second time.
         let new = findings.into_iter().filter(|finding| !self.installed.explains(finding));
-        let new = new.map(|finding| Finding { installs: self.installs.clone(), ..finding });
+        let new = new.map(|finding| Finding {
+            installs: self.installs.clone(),
+            naming: self.naming.clone(),
+            ..finding
+        });
         self.findings.extend(new);
         sort(&mut self.findings);
     }
@@ -110,7 +118,9 @@ pub fn lacked_alone(
     objects: &[PathBuf],
     known: &[Finding],
 ) -> Vec<Finding> {
-    let objects: Vec<_> = objects.iter().filter_map(|path| world.inventory.at(path)).collect();
+    let objects = objects.iter().filter_map(|path| world.inventory.at(path));
+    let as_imported = |object| world.imported_as(vfs, object).unwrap_or(object);
+    let objects: Vec<_> = objects.map(as_imported).collect();
     if objects.is_empty() {
         return Vec::new();
     }
@@ -170,14 +180,29 @@ fn loads(
             || keeps_from_starting(world, &seen.started, finding)
             || keeps_from_loading(world, &seen.missing, finding)
     });
-    findings.iter_mut().for_each(|finding| leave_to_others(vfs, world, finding));
+    for finding in &mut findings {
+        leave_to_others(vfs, world, finding);
+        leave_shadowed(world, &seen, finding);
+    }
+    findings.retain(|finding| !installed.explains_unused(finding));
     let installs = world.installs(vfs);
-    with_tool(|object| world.installs_at(vfs, object), &mut findings);
+    with_tool(|object| world.installs_at(vfs, object), &world.naming, &mut findings);
     sort(&mut findings);
     let (complete, clashes, mut both) = (seen.complete, seen.clashes, seen.bindings);
     both.extend(&of_macos);
     let bindings = std::iter::once(both).chain(bare).collect();
-    Diagnosis { findings, bindings, unresolved, unasked, installed, complete, clashes, installs }
+    let naming = world.naming.clone();
+    Diagnosis {
+        findings,
+        bindings,
+        unresolved,
+        unasked,
+        installed,
+        complete,
+        clashes,
+        installs,
+        naming,
+    }
 }
 
 fn lacking(
@@ -342,6 +367,7 @@ impl Judge<'_> {
         findings.extend(by_name::findings(vfs, world, question, programs, seen, &opened));
         findings.extend(opened);
         findings.extend(by_code::findings(vfs, world, programs, seen));
+        findings.extend(sought::findings(vfs, world, programs, libraries));
         findings.extend(variables::findings(vfs, world, question, programs));
         findings.extend(process_limits::findings(vfs, world, programs, seen));
         findings.extend(files::unreadable(vfs, world, programs));

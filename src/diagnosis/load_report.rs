@@ -148,7 +148,7 @@ impl Seen {
     pub fn of(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Self {
         let starting = interpreters::to_start(vfs, world);
         let outside = outside(vfs, world, &starting);
-        let mut roots = roots(world, programs);
+        let mut roots = roots(vfs, world, programs);
         roots.extend(&outside);
         Self::of_roots(vfs, world, programs, &roots, &starting)
     }
@@ -203,7 +203,9 @@ impl Seen {
         self.loaded.add(&root.path, resolution);
         let interpreter = starting.contains(&root.path).then_some(root.path.as_path());
         let mut wanting = refused_for_stack(vfs, &world.inventory, resolution);
-        let maker = world.maker(root).filter(|_| root.role == Role::ExtensionModule);
+        let is_imported =
+            root.role == Role::ExtensionModule && world.shadowed_by(&root.path).is_none();
+        let maker = world.maker(root).filter(|_| is_imported);
         let root_path: Arc<Path> = root.path.as_path().into();
         self.add_refused(names, root, resolution);
         if resolution.root.found.is_some()
@@ -362,7 +364,7 @@ fn refused_for_stack(
 /// The objects that a program would load directly: extension modules, programs, and libraries that
 /// nothing in the tree depends on. A private library is only loaded by siblings whose RPATH it
 /// inherits: alone it looks broken, and is not. An object that was named is still judged alone.
-fn roots<'a>(world: &'a World, programs: &[Program<'_>]) -> Vec<&'a Object> {
+fn roots<'a>(vfs: &dyn Vfs, world: &'a World, programs: &[Program<'_>]) -> Vec<&'a Object> {
     let inventory = &world.inventory;
     let needed = inventory.needed();
     inventory
@@ -373,7 +375,10 @@ fn roots<'a>(world: &'a World, programs: &[Program<'_>]) -> Vec<&'a Object> {
                 || object.elf().is_some_and(|summary| summary.kind != Kind::NotDynamic)
         })
         .filter(|object| match object.role {
-            Role::ExtensionModule | Role::Executable => true,
+            Role::ExtensionModule => {
+                world.is_named(&object.path) || world.imported_as(vfs, object).is_none()
+            }
+            Role::Executable => true,
             Role::Library => {
                 !needed.contains_key(object.name()) && !needed.contains_key(object.soname())
                     || world.is_named(&object.path)

@@ -2,12 +2,11 @@
 //! target that they replace by others.
 
 use super::bindings::{Moved, Question};
-use super::checks::variables::Variables;
+use super::checks::variables::{self as of_variables, Variables};
 use super::diagnose::{Judge, question_of};
 use super::load_report::{Missing, Seen};
 use super::lost_symbols::lost;
 use super::provider::known_cause;
-use crate::findings::cure::{Cure, Search};
 use crate::findings::evidence::Evidence;
 use crate::findings::evidence::need::{Need, Supply};
 use crate::findings::evidence::variable::Blame;
@@ -151,8 +150,7 @@ impl Judge<'_> {
             ["LD_PRELOAD"] => &after,
             _ => after.parent().unwrap_or(&after),
         };
-        let entry = named.to_owned();
-        let cure = Cure::Search(Search::TakeOut { entry, variables: variables.clone() });
+        let cure = of_variables::taken_out(world, named, variables.clone());
         let (loaded, own) = (world.place(&after), world.place(&before));
         // What no interpreter loads may bind its symbols later, or never. A library of the system is
         // loaded with the module that needs it.

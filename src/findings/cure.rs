@@ -17,6 +17,8 @@ pub enum Cure {
     Nothing,
     /// No action is needed, but this command removes the cause.
     NothingOr(Tidying),
+    /// No action is needed: this package or module is imported instead.
+    Shadowed(Place),
     /// The inner fix, or reinstall that version of Python.
     OrPythonAgain(Box<Cure>),
     /// Run tfpatch as a user who may read the file.

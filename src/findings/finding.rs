@@ -5,6 +5,7 @@ use super::evidence::Evidence;
 use super::evidence::need::{Lacking, Need, Supply};
 use super::evidence::symbols::{Newer, Symbols};
 use super::refusal::Refusal;
+use crate::command_line::Naming;
 use crate::loader::SearchStep;
 use crate::python::installs::Installs;
 use schemars::JsonSchema;
@@ -216,9 +217,13 @@ pub struct Finding {
     pub symbols: Vec<Vec<u8>>,
     /// Does the loader reject the object because of it? Then it is an error, whatever its cause.
     pub is_fatal: bool,
+    /// Do files not show whether anything fails because of it? Then an error is only a warning.
+    pub is_doubtful: bool,
     /// Does everything that is imported work without it, as far as files show? Then it is only `info`,
     /// whatever its cause.
     pub is_optional: bool,
+    /// How commands name the target that was examined.
+    pub naming: Naming,
     /// The tool that installs packages in the environment, for fixes that install something.
     pub installs: Installs,
 }
@@ -262,6 +267,7 @@ impl Finding {
         match self {
             Self { is_optional: true, .. } => Severity::Info,
             Self { is_fatal: true, .. } => Severity::Error,
+            Self { is_doubtful: true, cause, .. } => cause.severity().max(Severity::Warning),
             Self { cause, .. } => cause.severity(),
         }
     }
@@ -290,15 +296,22 @@ pub(crate) fn fault(cause: Cause, object: &Path, evidence: Evidence, cure: Cure)
         tried: Vec::new(),
         symbols: Vec::new(),
         is_fatal: false,
+        is_doubtful: false,
         is_optional: false,
+        naming: Naming::default(),
         installs: Installs::default(),
     }
 }
 
-/// Adds the tool that installs packages to each finding, sorts them, and returns the tool.
-pub fn with_tool(installs: impl Fn(&Path) -> Installs, findings: &mut Vec<Finding>) {
+/// Adds the tool that installs packages and the name of the target to each finding, and sorts them.
+pub fn with_tool(
+    installs: impl Fn(&Path) -> Installs,
+    naming: &Naming,
+    findings: &mut Vec<Finding>,
+) {
     for finding in findings.iter_mut() {
         finding.installs = installs(&finding.object);
+        finding.naming = naming.clone();
     }
     sort(findings);
 }

@@ -143,6 +143,14 @@ pub enum Shipped {
     },
 }
 
+/// The name with a version of a library that is named without one, if the tables have one.
+#[must_use]
+pub fn versioned(library: &[u8]) -> Option<&'static str> {
+    let start = [library, b"."].concat();
+    let rows = row_of(&printable(library)).map(|(row, _)| *row);
+    rows.filter(|row| row.as_bytes().starts_with(&start) && !row.contains('*'))
+}
+
 /// The package that contains a library, if its name is in the tables.
 #[must_use]
 pub fn shipper(library: &[u8]) -> Option<Shipped> {

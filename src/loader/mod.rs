@@ -33,6 +33,8 @@ use crate::elf::Summary;
 use crate::hashing::QuickMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -172,6 +174,22 @@ impl Settings {
             }
         }
         settings
+    }
+
+    /// The entry of `LD_LIBRARY_PATH` that leads to a directory, as it is written there: with tokens, from the working
+    /// directory, or the one above the subdirectory for a processor.
+    #[must_use]
+    pub fn written_entry(&self, directory: &Path) -> Option<PathBuf> {
+        let value = self.library_path.as_deref().unwrap_or_default();
+        let entries = value.split(|it| b":;".contains(it)).filter(|entry| !entry.is_empty());
+        let absolute = |entry: &[u8]| self.working_directory.join(OsStr::from_bytes(entry));
+        let all: Vec<(&[u8], PathBuf)> = entries.map(|it| (it, absolute(it))).collect();
+        let exact = all.iter().find(|(_, path)| path == directory);
+        let leads = |path: &Path| {
+            tokens::leads_to(path.as_os_str().as_bytes(), directory.as_os_str().as_bytes())
+        };
+        let written = exact.or_else(|| all.iter().find(|(_, path)| leads(path)));
+        written.map(|(entry, _)| PathBuf::from(OsStr::from_bytes(entry)))
     }
 
     /// The value of a tunable of glibc; `None` if it is not set, or is not a number.

@@ -66,6 +66,38 @@ pub fn expand(input: &[u8], tokens: &Tokens<'_>) -> Option<Vec<u8>> {
     (!untrusted).then_some(expanded)
 }
 
+/// May `input` be expanded to a directory, or to one above it that has the subdirectories for processors? The values of
+/// the tokens are not compared.
+#[must_use]
+pub fn leads_to(input: &[u8], directory: &[u8]) -> bool {
+    let (mut rest, mut at, mut start) = (directory, 0, 0);
+    let mut is_open = false;
+    // What is between two tokens has to be in the directory, in order.
+    let mut skip = |literal: &[u8], is_open: bool| {
+        let literal = literal.strip_suffix(b"/").unwrap_or(literal);
+        let found = match is_open {
+            true => memchr::memmem::find(rest, literal),
+            false => rest.starts_with(literal).then_some(0),
+        };
+        rest = found.and_then(|at| rest.get(at + literal.len()..)).unwrap_or_default();
+        found.is_some()
+    };
+    while let Some(&byte) = input.get(at) {
+        at += 1;
+        let after = input.get(at..).unwrap_or_default();
+        let len = NAMES.iter().map(|name| token(after, name)).find(|&len| len > 0);
+        if let Some(len) = len.filter(|_| byte == b'$') {
+            if !skip(input.get(start..at - 1).unwrap_or_default(), is_open) {
+                return false;
+            }
+            at += len;
+            (start, is_open) = (at, true);
+        }
+    }
+    let is_there = skip(input.get(start..).unwrap_or_default(), is_open);
+    is_there && (is_open || rest.is_empty() || rest.starts_with(b"/glibc-hwcaps/"))
+}
+
 /// The length of token `name` at the beginning of what follows a `$`, braces included; 0 if there
 /// is another token or none. A name ends where no letter, digit or `_` follows.
 fn token(rest: &[u8], name: &[u8]) -> usize {

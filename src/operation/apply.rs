@@ -111,6 +111,9 @@ pub(super) fn execute(
         if intents.is_empty() {
             return Ok(None);
         }
+        if kind != Kind::Revert {
+            store.require_own(root, intents.iter().map(|intent| intent.path.as_path()))?;
+        }
         look_at(root, store, kind, options, intents, id).map(Some)
     };
     // Do not create a store for an operation that will be refused.

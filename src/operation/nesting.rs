@@ -1,4 +1,4 @@
-//! Finds other stores above and below a directory.
+//! Finds other stores above a directory, and between a directory and a file in it.
 
 use super::error::{Error, PathError};
 use super::home::{LOOSE, NAME};
@@ -38,12 +38,10 @@ pub(super) fn found_above(path: &Path, passed: usize) -> Result<Option<PathBuf>,
     Ok(None)
 }
 
-/// The directory of a store below `directory`. Directories that cannot be read are skipped.
-pub(super) fn beneath(directory: &Path) -> Option<PathBuf> {
-    let walk = walkdir::WalkDir::new(directory).min_depth(2).sort_by_file_name();
-    let store = walk
-        .into_iter()
-        .filter_map(Result::ok)
-        .find(|entry| entry.file_name() == NAME && entry.file_type().is_dir())?;
-    store.path().parent().map(Path::to_path_buf)
+/// The directory of a store that a file has closer to it than the one in `directory`: files in it belong to that one.
+pub(super) fn between(directory: &Path, file: &Path) -> Option<PathBuf> {
+    let around = file.ancestors().skip(1).take_while(|above| *above != directory);
+    let is_store =
+        |above: &&Path| std::fs::symlink_metadata(above.join(NAME)).is_ok_and(|home| home.is_dir());
+    around.filter(|above| above.starts_with(directory)).find(is_store).map(Path::to_path_buf)
 }

@@ -5,10 +5,11 @@ use super::distrust::Distrust;
 use super::error::{Error, PathError};
 use super::home::{Home, NAME, OPERATIONS};
 use super::journal::{Base, Record};
-use super::nesting::{beneath, found_above};
+use super::nesting::{between, found_above};
 use super::times::Times;
 use super::tree::{Stat, Tree, is_no_directory};
 use super::{lock, owner, shipped};
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -34,8 +35,7 @@ impl Store {
     /// The store in `directory`, which may not exist yet.
     ///
     /// # Errors
-    /// If `directory` is not a directory, or there is a store above it. Stores below it are detected only
-    /// when the store is created, because that takes a walk through the tree.
+    /// If `directory` is not a directory, or there is none in it yet, but one above it.
     pub fn open(directory: &Path) -> Result<Self, Error> {
         Self::open_on(directory, Disk::real())
     }
@@ -46,7 +46,9 @@ impl Store {
     /// As for [`Store::open`].
     pub fn open_on(directory: &Path, disk: Disk) -> Result<Self, Error> {
         let directory = canonical(directory)?;
-        if let Some(above) = found_above(&directory, 1)? {
+        // An existing store is the closest one to its files, and one above it records none of these.
+        let above = found_above(&directory, 1)?.filter(|_| !is_directory(&directory.join(NAME)));
+        if let Some(above) = above {
             return Err(Error::NestedStore { store: directory, other: above });
         }
         Ok(Self::in_directory(directory, disk))
@@ -309,6 +311,22 @@ impl Store {
         })
     }
 
+    /// Fails if files have other stores, which are closer to them: undoing one operation would not know of the other.
+    pub(super) fn require_own<'a>(
+        &self,
+        root: &Path,
+        files: impl Iterator<Item = &'a Path>,
+    ) -> Result<(), Error> {
+        let root = canonical(root)?;
+        let files = files.map(|file| root.join(file));
+        let directories: BTreeSet<PathBuf> =
+            files.filter_map(|it| Some(it.parent()?.join("_"))).collect();
+        match directories.iter().find_map(|file| between(&self.directory, file)) {
+            Some(other) => Err(Error::NestedStore { store: self.directory.clone(), other }),
+            None => Ok(()),
+        }
+    }
+
     /// The directory that the paths in a record are relative to, for a target with the canonical path `root`.
     /// It is the directory of the store, so that an environment can be moved and copied with its store, or
     /// the root if the store is elsewhere.
@@ -338,9 +356,6 @@ impl Store {
             home.tighten(disk)?;
             let guard = home.lock(disk, &self.directory, wait, waiting)?;
             return Ok(Claimed { home, guard, is_new: false });
-        }
-        if let Some(other) = beneath(&self.directory) {
-            return Err(Error::NestedStore { store: self.directory.clone(), other });
         }
         let failed = |source| PathError::new("read", &self.directory, source);
         let tree = Tree::open(Path::new("/"), &self.directory)?;

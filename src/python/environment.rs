@@ -70,6 +70,9 @@ pub struct Environment {
     pub archives: Vec<PathBuf>,
     /// `.pth` files that run code: what it adds to `sys.path` is not known.
     pub pth_with_code: Vec<PathBuf>,
+    /// Does code of a `.pth` file refer to `sys.path`, so that the order of the directories that these name is not
+    /// known?
+    pub reorders: bool,
     /// `.pth` files that are too long to be read.
     pub pth_too_long: Vec<(PathBuf, TooLong)>,
 }
@@ -108,6 +111,7 @@ impl Environment {
             mapped: Vec::new(),
             archives: Vec::new(),
             pth_with_code: Vec::new(),
+            reorders: false,
             pth_too_long: Vec::new(),
         };
         for &version in &versions {
@@ -217,6 +221,7 @@ impl Environment {
             self.mapped.extend(found.mapped);
             self.archives.extend(found.archives);
             self.pth_with_code.extend(found.with_code);
+            self.reorders |= found.reorders;
             self.pth_too_long.extend(found.too_long);
         }
     }

@@ -4,6 +4,7 @@
 use super::sources::{self, mappings};
 use super::{TooLong, is_directory, is_file, join_lexically, read_whole};
 use crate::vfs::Vfs;
+use memchr::memmem;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io;
@@ -33,6 +34,8 @@ pub struct Pth {
     pub with_code: Vec<PathBuf>,
     /// Packages that the modules which these import say are in directories elsewhere, by their names.
     pub mapped: Vec<Mapped>,
+    /// Does such code refer to `sys.path`, so that the order of the directories is not known?
+    pub reorders: bool,
     /// Those that are too long to be read.
     pub too_long: Vec<(PathBuf, TooLong)>,
 }
@@ -76,6 +79,7 @@ fn read_lines(
             if found.with_code.last().is_none_or(|last| last != file) {
                 found.with_code.push(file.to_owned());
             }
+            found.reorders |= memmem::find(line, b"sys.path").is_some();
             found.mapped.extend(mapped_by(vfs, site, line));
             continue;
         }

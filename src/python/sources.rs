@@ -42,8 +42,9 @@ pub struct Source {
     pub openings: Vec<Opening>,
     /// Constants that look like names of libraries and are passed to any function.
     pub handed: Vec<String>,
-    /// The names of libraries that are passed to `ctypes.util.find_library`, which searches the system.
-    pub searched: Vec<String>,
+    /// The names of libraries that are passed to `ctypes.util.find_library`, which searches the system, or to a
+    /// function of that name with underscores.
+    pub searched: Vec<(String, Standing)>,
     /// The strings in conditions that ask whether a file exists, and continue without it.
     pub optional: Vec<String>,
     /// The statements after which modules may come from elsewhere than the directories of packages.

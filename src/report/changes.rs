@@ -12,6 +12,7 @@ use similar::{ChangeTag, TextDiff};
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::ops::Range;
+use std::path::PathBuf;
 
 /// Files that get the same new directories.
 struct Group<'a> {
@@ -61,20 +62,37 @@ pub fn write_summary(
         }
     }
     write_cleared(out, &steps().filter(clears_stack).collect::<Vec<_>>(), plan.dry_run, object)?;
-    let removed: usize = steps().map(removed).sum();
-    if removed > 0 {
-        let were = match (plan.dry_run, removed) {
-            (true, _) => "would be",
-            (false, 1) => "was",
-            (false, _) => "were",
-        };
-        let entries = counted(removed, "unused or duplicate search path entry");
-        writeln!(out, "  {}", paint(DIM, format!("{entries} {were} removed")))?;
-    }
+    write_removed(out, plan)?;
     for (step, warning) in steps().filter_map(|step| Some((step, warning(step)?))) {
         writeln!(out, "  {}: {}: {warning}", paint(WARNING, "warning"), object(step))?;
     }
     Ok(())
+}
+
+/// Writes how many entries are removed, and before anything is changed also why: an entry that is added takes their
+/// space in the file.
+///
+/// # Errors
+/// If the output cannot be written.
+pub fn write_removed(out: &mut dyn Write, plan: &Plan) -> io::Result<()> {
+    let steps = || plan.steps.iter().filter(|step| step.kind != Kind::Record);
+    let all: usize = steps().map(removed).sum();
+    if all == 0 {
+        return Ok(());
+    }
+    let makes_space = |step: &Step| {
+        let adds = step.after.iter().any(|entry| !step.before.contains(entry));
+        adds && step.edits.bytes_appended() == 0
+    };
+    let is_for_space = steps().filter(|step| removed(step) > 0).all(makes_space);
+    let were = match (plan.dry_run, all) {
+        (true, _) => "would be",
+        (false, 1) => "was",
+        (false, _) => "were",
+    };
+    let why = if plan.dry_run && is_for_space { " to make space for new ones" } else { "" };
+    let entries = counted(all, "unused or duplicate search path entry");
+    writeln!(out, "  {}", paint(DIM, format!("{entries} {were} removed{why}")))
 }
 
 /// Does a step clear an executable stack?
@@ -120,6 +138,10 @@ fn groups<'a>(world: &World, steps: impl Iterator<Item = &'a Step>) -> Vec<Group
 /// The directory of an entry, as shown to people.
 fn directory(world: &World, object: &RelativePath, entry: &str) -> String {
     let object = world.root.join(object);
+    // An entry is for the name by which the file is imported.
+    let is_in_site = |name: &PathBuf| world.inventory.sites.iter().any(|it| name.starts_with(it));
+    let imported = || world.names_of(&object).into_iter().find(is_in_site);
+    let object = if is_in_site(&object) { object } else { imported().unwrap_or(object) };
     let below = ["$ORIGIN", "${ORIGIN}", "@loader_path"]
         .iter()
         .find_map(|start| entry.strip_prefix(start))

@@ -142,15 +142,22 @@ fn write_group(
     }
     // An optional problem takes only one or two lines, because there may be dozens of optional plugins.
     if first.is_optional && detail != Detail::Verbose {
-        return Ok(());
+        return match first.cure {
+            Cure::Shadowed(_) => write_cure(out, first),
+            _ => Ok(()),
+        };
     }
     write_places(out, world, first, detail)?;
     // The message of a single finding already contains the reason for a refusal.
     let is_said = group.all.len() == 1 && first.refusal.is_some();
     if !first.fixable && !is_said {
-        writeln!(out, "  {} {}", paint(COMMAND, "→"), printable(words::cure(first).as_bytes()))?;
+        write_cure(out, first)?;
     }
     Ok(())
+}
+
+fn write_cure(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
+    writeln!(out, "  {} {}", paint(COMMAND, "→"), printable(words::cure(finding).as_bytes()))
 }
 
 /// Writes where a library is and which locations were searched, and the symbols.
@@ -230,15 +237,7 @@ pub(super) fn title(world: &World, finding: &Finding) -> String {
         }
         (Cause::WrongArch, None) => format!("{} is built for another architecture", object()),
         (Cause::WrongPlatform, _) => format!("{} is built for another platform", object()),
-        (Cause::PartialInstall, _) => {
-            let what = match &finding.evidence {
-                Evidence::Installed(Installed::InPart { gone, .. }) if *gone > 0 => "is missing",
-                Evidence::Installed(Installed::InPart { .. }) => "is incomplete",
-                Evidence::Installed(Installed::Changed { .. }) => "was modified",
-                _ => "is incomplete or modified",
-            };
-            format!("{} {what}", object())
-        }
+        (Cause::PartialInstall, _) => format!("{} {}", object(), damage(finding)),
         (Cause::StaticTls, _) => format!("{} needs static thread-local storage", object()),
         (Cause::ExecStack, _) => format!("{} requests an executable stack", object()),
         (Cause::DataMissing, Some(file)) => format!("{file} was not found"),
@@ -247,6 +246,16 @@ pub(super) fn title(world: &World, finding: &Finding) -> String {
             format!("{} cannot be {action}", library.unwrap_or_else(object))
         }
         (_, None) => object(),
+    }
+}
+
+/// What is wrong with a file of an installation.
+fn damage(finding: &Finding) -> &'static str {
+    match &finding.evidence {
+        Evidence::Installed(Installed::InPart { gone, .. }) if *gone > 0 => "is missing",
+        Evidence::Installed(Installed::InPart { .. }) => "has another size than in its RECORD",
+        Evidence::Installed(Installed::Changed { .. }) => "was modified",
+        _ => "is incomplete or modified",
     }
 }
 

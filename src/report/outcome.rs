@@ -90,7 +90,7 @@ fn write_changes(
             changes::write_bytes(out, old, &step.edits)?;
         }
     }
-    Ok(())
+    changes::write_removed(out, &carried.plan)
 }
 
 /// Writes the result of a direct edit.

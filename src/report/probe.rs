@@ -172,6 +172,9 @@ pub fn in_words(outcome: &Outcome) -> String {
                 format!("the interpreter exited with status {}", status.unwrap_or_default())
             }
         },
+        Outcome::EndedByLoader { said } => {
+            format!("the loader terminated the interpreter: {}", printable(said.as_bytes()))
+        }
         Outcome::TimedOut => "timed out".to_owned(),
         Outcome::NotReached => {
             "not imported: other modules of its package used the time, or terminated the interpreter"

@@ -26,6 +26,12 @@ pub struct Program<'a> {
 }
 
 impl<'a> Program<'a> {
+    /// What it can load.
+    #[must_use]
+    pub fn machine(&self) -> Machine {
+        self.machine
+    }
+
     /// The programs of a target: its interpreters, else one loader for each machine and each C
     /// library that its objects are for. A program that names the loader of another C library than
     /// the interpreters is started by that one.

@@ -5,7 +5,7 @@
 //! contain the name in question.
 
 mod execution;
-mod mentions;
+pub mod mentions;
 mod order;
 pub mod standard;
 

@@ -5,9 +5,11 @@ use super::inventory::{Inventory, Object};
 use super::linked_directories::Linked;
 use super::object_names;
 use super::place::Place;
+use super::shadowed::Shadowed;
 use super::twins::Twins;
 use super::unreadable::{Unreadable, Why};
 use super::wheel_claims::Claims;
+use crate::command_line::Naming;
 use crate::loader::Settings;
 use crate::plan::{NotRelative, RelativePath};
 use crate::python::distribution;
@@ -45,8 +47,12 @@ pub struct World {
     pub owners: Owners,
     /// Its own metadata, if the target is a wheel.
     pub wheel: Option<Claims>,
+    /// How commands name it.
+    pub naming: Naming,
     /// Objects with the same bytes.
     pub twins: Twins,
+    /// What is imported instead of modules that no import reaches.
+    pub shadowed: Shadowed,
 }
 
 /// A part of a tree.
@@ -259,9 +265,14 @@ impl World {
             settings,
             owners: Owners::default(),
             wheel: None,
+            naming: Naming::default(),
             twins: Twins::default(),
+            shadowed: Shadowed::default(),
         };
         world.find_owners(vfs);
+        if let Some(environment) = &world.environment {
+            world.shadowed = Shadowed::of(vfs, environment, &world.inventory);
+        }
         world
     }
 
@@ -383,6 +394,29 @@ impl World {
     pub fn is_meant(&self, object: &Path) -> bool {
         self.part.as_ref().is_none_or(|part| part.has(object))
             && (self.named.is_empty() || self.is_named(object))
+    }
+
+    /// The package or module that is imported instead of an object's own; `None` also for what was selected
+    /// itself, which is judged as if it were imported.
+    #[must_use]
+    pub fn shadowed_by(&self, object: &Path) -> Option<&Path> {
+        self.shadowed.object(object).filter(|_| self.is_whole())
+    }
+
+    /// The same for a distribution, by its index, if no import reaches any of its modules.
+    #[must_use]
+    pub fn distribution_shadowed_by(&self, index: usize) -> Option<&Path> {
+        self.shadowed.distribution(index).filter(|_| self.is_whole())
+    }
+
+    /// The distributions, each with its index, that imports reach.
+    pub fn reached_distributions(&self) -> impl Iterator<Item = (usize, &Distribution)> {
+        let all = self.inventory.distributions.iter().enumerate();
+        all.filter(|(index, _)| self.distribution_shadowed_by(*index).is_none())
+    }
+
+    fn is_whole(&self) -> bool {
+        self.named.is_empty() && !matches!(self.part, Some(Part::Below(_)))
     }
 
     /// Linked directories that were not followed, if the target selects them.

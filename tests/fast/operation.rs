@@ -281,6 +281,26 @@ fn stores_are_found_upwards_and_never_nested() {
     assert_eq!(std::fs::read(&file).unwrap(), std::fs::read(*LIBRARY).unwrap());
 }
 
+/// A store beside a target, and one in a directory beside that target, have no file in common.
+#[test]
+fn stores_of_other_files_are_no_obstacle() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    let (inner, file) = (root.join("env"), library(root, "a.so"));
+    let other = library(&inner, "b.so");
+    fix(&inner, vec![step(&inner, "b.so", append(&other))]).unwrap();
+    fix(root, vec![step(root, "a.so", append(&file))]).unwrap();
+    // The closest store is responsible, and each is reverted alone.
+    assert_eq!(Store::find(&other).unwrap().unwrap().directory(), inner.canonicalize().unwrap());
+    fix(&inner, vec![step(&inner, "b.so", append(&other))]).unwrap();
+    let both = vec![step(root, "a.so", append(&file)), step(root, "env/b.so", append(&other))];
+    assert!(matches!(fix(root, both), Err(Error::NestedStore { .. })));
+    revert_all(root);
+    assert_eq!(std::fs::read(&file).unwrap(), std::fs::read(*LIBRARY).unwrap());
+    revert_all(&inner);
+    assert_eq!(std::fs::read(&other).unwrap(), std::fs::read(*LIBRARY).unwrap());
+}
+
 #[test]
 fn a_second_tfpatch_waits_and_then_gives_up() {
     let root = tempfile::tempdir().unwrap();

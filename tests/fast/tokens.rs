@@ -1,6 +1,6 @@
 //! Dynamic string tokens.
 
-use tfpatch::loader::tokens::{Tokens, expand};
+use tfpatch::loader::tokens::{Tokens, expand, leads_to};
 
 #[test]
 fn tokens_end_where_a_name_ends() {
@@ -42,4 +42,16 @@ fn tokens_end_where_a_name_ends() {
         assert_eq!(expand(input.as_bytes(), &secure).is_some(), library, "{input}");
         assert_eq!(expand(input.as_bytes(), &program).is_some(), main, "{input}");
     }
+}
+
+#[test]
+fn an_entry_leads_to_what_it_is_expanded_to() {
+    let leads = |input: &str| leads_to(input.as_bytes(), b"/opt/lib64/x86_64/a");
+    for input in ["/opt/$LIB/${PLATFORM}/a", "/opt/${LIB}/", "/opt/lib64/x86_64/a/"] {
+        assert!(leads(input), "{input}");
+    }
+    for input in ["/opt", "/usr/$LIB/x86_64/a", "/opt/$LIB/arm/a", "/opt/$LIBS/x86_64/a"] {
+        assert!(!leads(input), "{input}");
+    }
+    assert!(leads_to(b"/opt/l", b"/opt/l/glibc-hwcaps/x86-64-v3"));
 }

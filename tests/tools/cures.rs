@@ -1,7 +1,7 @@
 //! Cures that name what to install, where, and from what.
 
-use crate::support::command::{open_directory, run, words};
-use crate::support::environments;
+use crate::support::command::{Ran, command, open_directory, run, words};
+use crate::support::environments::empty;
 use std::fs;
 use std::path::Path;
 
@@ -16,7 +16,7 @@ fn cure(dir: &Path, target: &Path) -> String {
 #[test]
 fn a_required_distribution_of_libraries_is_installed_by_its_name() {
     let dir = open_directory();
-    let env = environments::empty(dir.path());
+    let env = empty(dir.path());
     let below = env.below();
     let lost = env.library("lost.so", "libmadeup7core.so.1", &[], &[]);
     env.library("other.so", "libpulse.so.0", &[], &[]);
@@ -47,7 +47,7 @@ fn a_required_distribution_of_libraries_is_installed_by_its_name() {
 #[test]
 fn packages_of_a_directory_are_reinstalled_in_it() {
     let dir = open_directory();
-    let env = environments::empty(dir.path());
+    let env = empty(dir.path());
     let packages = dir.path().join("some packages");
     let module = env.module("one/first", &[], &[]);
     fs::write(&module, "").unwrap();
@@ -64,7 +64,7 @@ fn packages_of_a_directory_are_reinstalled_in_it() {
 #[test]
 fn a_distribution_is_reinstalled_from_its_source() {
     let dir = open_directory();
-    let env = environments::empty(dir.path());
+    let env = empty(dir.path());
     let module = env.module("one/first", &[], &[]);
     fs::write(&module, "").unwrap();
     let info = env.distribution("one", &[], &["one/first.abi3.so", "one/__init__.py"]);
@@ -107,7 +107,7 @@ fn a_distribution_is_reinstalled_from_its_source() {
 #[test]
 fn an_object_without_default_directories_is_not_blamed_on_the_cache() {
     let dir = open_directory();
-    let env = environments::empty(dir.path());
+    let env = empty(dir.path());
     let module = env.module("one/first", &[], &["-Wl,-z,nodefaultlib", "-lresolv"]);
     let said = run(dir.path(), &words(&[&"doctor", &module]));
     assert!(said.text(1).contains("linked with -z nodefaultlib"), "{said:#?}");
@@ -120,7 +120,7 @@ fn an_object_without_default_directories_is_not_blamed_on_the_cache() {
 #[test]
 fn a_trace_reports_a_version_that_is_not_found() {
     let dir = open_directory();
-    let env = environments::empty(dir.path());
+    let env = empty(dir.path());
     let script = |name: &str, text: &str| {
         let path = dir.path().join(name);
         fs::write(&path, text).unwrap();
@@ -138,4 +138,78 @@ fn a_trace_reports_a_version_that_is_not_found() {
     let said = traced.err.clone() + &traced.out;
     assert!(said.contains("needs V_2, which"), "{said}");
     assert!(!said.contains("doctor reports it as not found"), "{said}");
+}
+
+/// A command names the target as the user did, and works where it is pasted.
+#[test]
+fn a_command_names_the_target() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let env = empty(dir);
+    let site = env.below();
+    for (folder, build) in [("one", "0x01"), ("two", "0x02")] {
+        let (path, flag) =
+            (format!("{site}/{folder}/libown.so.1"), format!("-Wl,--build-id={build}"));
+        env.library(&path, "libown.so.1", &[], &[&flag]);
+    }
+    env.module("pkg/_fast", &["libown.so.1"], &[]);
+    assert!(!env.runs("import pkg._fast"));
+    let told = run(dir, &["doctor", "env"]);
+    assert!(told.text(1).contains("→ choose one: tfpatch fix --search DIR env\n"), "{told:#?}");
+    let chosen = env.site.join("one");
+    run(dir, &["fix", "--search", chosen.to_str().unwrap(), "env"]).text(0);
+    assert!(env.runs("import pkg._fast"));
+    // Without a name it is detected again.
+    run(dir, &["revert", "env"]).text(0);
+    let mut command = command(dir);
+    let told = Ran::of(&command.arg("doctor").env("VIRTUAL_ENV", &env.prefix).output().unwrap());
+    assert!(told.text(1).contains("→ choose one: tfpatch fix --search DIR\n"), "{told:#?}");
+}
+
+/// What is to be removed from a variable is what its value contains.
+#[test]
+fn an_entry_of_a_variable_is_shown_as_it_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let env = empty(dir);
+    let site = env.below();
+    env.library(&format!("{site}/libs/libown.so.1"), "libown.so.1", &[], &[]);
+    env.module("pkg/_fast", &["libown.so.1"], &["-Wl,-rpath,$ORIGIN/../libs"]);
+    assert!(env.runs("import pkg._fast"));
+    let other = env.library("other/libempty.so", "libempty.so", &[], &[]);
+    for lib in ["lib/x86_64-linux-gnu", "lib64"] {
+        fs::create_dir_all(dir.join("old").join(lib)).unwrap();
+        fs::copy(&other, dir.join("old").join(lib).join("libown.so.1")).unwrap();
+    }
+    let entry = format!("{}/old/${{LIB}}", dir.display());
+    let mut command = command(dir);
+    let command = command.args(["doctor", "env"]).env("LD_LIBRARY_PATH", &entry);
+    let told = Ran::of(&command.output().unwrap());
+    assert!(
+        told.text(1).contains(&format!("→ remove {entry} from LD_LIBRARY_PATH\n")),
+        "{told:#?}"
+    );
+}
+
+/// A dry run says that entries make space for a new one, with the diff of the entries too.
+#[test]
+fn entries_that_make_space_are_announced() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let env = empty(dir);
+    let site = env.below();
+    env.library(&format!("{site}/libs/libown.so.1"), "libown.so.1", &[], &[]);
+    env.module("pkg/_fast", &["libown.so.1"], &["-Wl,-rpath,$ORIGIN/../gone:/opt/nothing/there"]);
+    for option in ["-v", "--diff"] {
+        let told = run(dir, &["fix", "env", "--dry-run", option]);
+        let line =
+            "2 unused or duplicate search path entries would be removed to make space for new ones";
+        assert!(told.text(0).contains(line), "{told:#?}");
+    }
+    let done = run(dir, &["fix", "env"]);
+    assert!(
+        done.text(0).contains("2 unused or duplicate search path entries were removed\n"),
+        "{done:#?}"
+    );
+    assert!(env.runs("import pkg._fast"));
 }

@@ -311,3 +311,32 @@ fn packages_of_editable_installations_are_judged_where_they_are() {
         assert!(run(dir, &[name, "env"]).text(0).contains("all dependencies resolve"));
     }
 }
+
+/// The loader searches from the link by which a module is opened: what the file would lack under its own name,
+/// which is in no package, is no finding. If the library is moved, the repair is for the link.
+#[test]
+fn a_module_that_is_a_link_is_judged_where_it_is_imported() {
+    for store in ["store".to_owned(), "lib/store".to_owned()] {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        let env = empty(dir);
+        let site = env.below();
+        let library = env.library(&format!("{site}/pkg.libs/libown.so.1"), "libown.so.1", &[], &[]);
+        let module = env.module("pkg/_own", &["libown.so.1"], &["-Wl,-rpath,$ORIGIN/../pkg.libs"]);
+        let moved = env.prefix.join(&store).join("_own.abi3.so");
+        fs::create_dir_all(moved.parent().unwrap()).unwrap();
+        fs::rename(&module, &moved).unwrap();
+        symlink(&moved, &module).unwrap();
+        assert!(env.runs("import pkg._own"));
+        let told = run(dir, &["doctor", "env", "-v"]);
+        assert!(told.text(0).contains("ok") && !told.out.contains("libown.so.1"), "{told:#?}");
+        fs::create_dir(env.prefix.join("libs")).unwrap();
+        fs::rename(&library, env.prefix.join("libs/libown.so.1")).unwrap();
+        assert!(!env.runs("import pkg._own"));
+        let fixed = run(dir, &["fix", "env"]);
+        assert!(fixed.text(0).contains("searches libs\n"), "{fixed:#?}");
+        assert!(env.runs("import pkg._own"));
+        let verified = run(dir, &["verify", "env"]);
+        assert!(verified.text(0).contains("all dependencies resolve"), "{verified:#?}");
+    }
+}

@@ -92,6 +92,8 @@ mod rootfs;
 #[cfg(test)]
 mod schemas;
 #[cfg(test)]
+mod shadowed;
+#[cfg(test)]
 mod shipped;
 #[cfg(test)]
 mod shipping;

@@ -326,7 +326,7 @@ fn a_newer_copy_is_reached_where_the_systems_lacks_a_version() {
     assert_eq!(found.len(), 1, "{found:#?}");
     assert_eq!(found[0]["cause"], "symbol_version");
     assert_eq!(found[0]["library"], "libgomp.so.1");
-    assert_eq!(found[0]["cure"], "tfpatch fix");
+    assert_eq!(found[0]["cure"], format!("tfpatch fix {}", tree.dir.path().display()));
     assert_eq!(steps(&tree.plan(&[])), ["module.so"]);
     assert!(tree.loads("module.so"));
     assert_eq!(tree.plan(&[])["unfixable"], serde_json::json!([]));

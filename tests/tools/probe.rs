@@ -32,6 +32,7 @@ fn module(package: &Path, code: &str) {
     let source = package.join("native.c");
     let text = format!(
         "#include <Python.h>
+        #include <dlfcn.h>
         #include <unistd.h>
         static struct PyModuleDef def = {{PyModuleDef_HEAD_INIT, \"_native\", 0, -1, 0}};
         PyMODINIT_FUNC PyInit__native(void) {{ {code}; return PyModule_Create(&def); }}"
@@ -302,4 +303,28 @@ fn a_package_with_libraries_alone_is_imported() {
     assert!(!env.runs("import opens"));
     let report = probe(dir.path(), &[&"doctor", &env.prefix], 1);
     assert_eq!(outcomes(&report, 0), pairs(&[("opens", "raised")]));
+}
+
+/// The loader ends a process that binds a missing symbol when it calls it: the report has its message.
+#[test]
+fn what_the_loader_ended_is_an_error_with_its_words() {
+    let (dir, env) = environment();
+    let package_dir = env.site_packages.join("lazy");
+    let library = package_dir.join("liblazy.so");
+    let call = format!(
+        "void *h = dlopen(\"{}\", RTLD_LAZY); ((int (*)(void)) dlsym(h, \"call\"))()",
+        library.display()
+    );
+    package(&env, "lazy", "", &call);
+    let source = dir.path().join("lazy.c");
+    fs::write(&source, "int absent(void); int call(void) { return absent(); }").unwrap();
+    wheels::run(Command::new("gcc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source));
+    let text = run(dir.path(), &words(&[&"doctor", &"--probe", &env.prefix]));
+    assert_eq!(text.status, 1, "{text:#?}");
+    let line = format!(
+        "\nfailed  import lazy._native: the loader terminated the interpreter: symbol lookup error: {}: undefined \
+         symbol: absent\n",
+        library.display()
+    );
+    assert!(text.out.contains(&line) && !text.out.contains("other than the loader"), "{text:#?}");
 }

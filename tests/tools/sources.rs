@@ -419,3 +419,42 @@ fn what_a_package_offers_besides_is_only_worth_knowing() {
     assert!(!env.runs("import pkg"));
     assert_eq!(doctor(&env).0, 1);
 }
+
+/// Python code that looks for a library of the system on import, and raises an error without it, as wrappers with
+/// ctypes do. The files do not show what it does then, so that it is a warning.
+#[test]
+fn what_code_looks_for_and_does_not_find_is_a_warning() {
+    let at_once =
+        "path = find_library('nosuchthing')\nif path is None: raise OSError('not found')\n";
+    let in_function = format!("def load():\n    {}", at_once.replace('\n', "\n    "));
+    let guarded =
+        format!("try:\n    {}\nexcept OSError:\n    pass\n", at_once.replace('\n', "\n    "));
+    let goes_on = "path = find_library('nosuchthing')\n";
+    let there = at_once.replace("nosuchthing", "c");
+    for (code, is_told) in [
+        (at_once, true),
+        (&in_function, false),
+        (&guarded, false),
+        (goes_on, false),
+        (&there, false),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        let env = empty(dir);
+        let text = format!("from ctypes.util import find_library\n{code}");
+        fs::create_dir(env.site.join("wrapper")).unwrap();
+        fs::write(env.site.join("wrapper/__init__.py"), "from . import native\n").unwrap();
+        fs::write(env.site.join("wrapper/native.py"), text).unwrap();
+        env.distribution("wrapper", &[], &["wrapper/__init__.py", "wrapper/native.py"]);
+        assert_eq!(env.runs("import wrapper"), !is_told, "{code}");
+        let told = doctor(&env);
+        assert_eq!(told.0, 0);
+        let line = "wrapper/native.py:2 looks for nosuchthing on import";
+        assert_eq!(
+            told.1.contains("warning  libnosuchthing.so is not installed"),
+            is_told,
+            "{told:?}"
+        );
+        assert_eq!(told.1.contains(line), is_told, "{told:?}");
+    }
+}

@@ -230,7 +230,9 @@ fn the_environment_is_that_of_the_python_that_runs() {
     assert_eq!(request(&broken, "libinner.so.1")["found"], Value::Null);
     let [finding] = &broken["findings"].as_array().unwrap()[..] else { panic!("{broken:#}") };
     assert_eq!((&finding["cause"], &finding["object"]), (&"path_missing".into(), &path(&module)));
-    assert_eq!(finding["cure"], "tfpatch fix");
+    // The command runs in the root directory, from which the environment is named.
+    let named = env.prefix.strip_prefix("/").unwrap();
+    assert_eq!(finding["cure"], format!("tfpatch fix {}", named.display()));
     let [doctor] = &broken["doctor"].as_array().unwrap()[..] else { panic!("{broken:#}") };
     assert_eq!(doctor["trace"], "confirmed");
     assert_eq!(status, 1);

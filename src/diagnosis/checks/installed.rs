@@ -15,6 +15,7 @@ mod symbols;
 mod undefined;
 
 use crate::diagnosis::load_report::Seen;
+use crate::findings::cure::Cure;
 use crate::findings::finding::{Cause, Finding};
 use crate::vfs::Vfs;
 use crate::world::inventory::Object;
@@ -35,6 +36,8 @@ pub struct Installed {
     pub foreign: Vec<PathBuf>,
     /// The names of missing files that may be names of libraries.
     pub gone: BTreeSet<Vec<u8>>,
+    /// The same of distributions whose modules no import reaches.
+    pub gone_unused: BTreeSet<Vec<u8>>,
     /// Objects, each with a library that it needs, that its own distribution installed and that is missing. A
     /// library of that name elsewhere is a different one.
     pub bereft: BTreeSet<(PathBuf, Vec<u8>)>,
@@ -86,10 +89,14 @@ impl Installed {
         if question.deep {
             findings.extend(deep::findings(vfs, world));
         }
+        // What is not imported explains nothing of what is.
+        let (unused, damages): (Vec<_>, Vec<_>) =
+            damages.into_iter().partition(|it| it.is_shadowed(world));
+        let gone_unused = unused.iter().flat_map(partial::Damage::names_gone).collect();
         let gone = damages.iter().flat_map(partial::Damage::names_gone).collect();
         let bereft = damages.iter().flat_map(|damage| damage.bereft(world)).collect();
         let deserted = damages.iter().flat_map(|damage| damage.libraries(world, seen)).collect();
-        Self { findings, foreign, gone, bereft, deserted, unbound }
+        Self { findings, foreign, gone, gone_unused, bereft, deserted, unbound }
     }
 
     /// Does a finding follow from an object for another platform, from missing files, or from a different
@@ -109,6 +116,13 @@ impl Installed {
                 }
                 _ => false,
             }
+    }
+
+    /// Does a finding about a module that no import reaches follow from missing files of its distribution?
+    #[must_use]
+    pub fn explains_unused(&self, finding: &Finding) -> bool {
+        let is_gone = || finding.library.as_ref().is_some_and(|it| self.gone_unused.contains(it));
+        matches!(finding.cure, Cure::Shadowed(_)) && is_gone()
     }
 
     /// Leaves out symbols that an object does not find because a variable leads to another copy of the library.

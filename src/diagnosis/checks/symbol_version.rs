@@ -1,7 +1,7 @@
 //! Versions of symbols that a library lacks: which copy is loaded, which other copy has them, and
 //! how to get that one.
 
-use super::variables::Variables;
+use super::variables::{Variables, taken_out};
 use crate::diagnosis::load_report::Seen;
 use crate::elf::Summary;
 use crate::findings::cure::{Cure, Install, Reinstall, Search};
@@ -94,8 +94,8 @@ impl Judge<'_> {
             ..fault(Cause::SymbolVersion, object, seen(newer), cure)
         };
         if let Some(variables) = self.variable_to_blame(object, library, newest) {
-            let entry = provider.parent().unwrap_or(provider).to_owned();
-            let cure = Cure::Search(Search::TakeOut { entry, variables: variables.clone() });
+            let directory = provider.parent().unwrap_or(provider);
+            let cure = taken_out(world, directory, variables.clone());
             return finding(Newer::WithoutVariables(variables), cure);
         }
         if GLIBC.contains(&library) {

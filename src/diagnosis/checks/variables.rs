@@ -85,6 +85,14 @@ impl<'a> Variables<'a> {
     }
 }
 
+/// Removes what leads to a directory or a file from variables: the entry as it is written there.
+pub(in crate::diagnosis) fn taken_out(world: &World, led_to: &Path, variables: Blame) -> Cure {
+    let written = variables.variables.contains(&"LD_LIBRARY_PATH");
+    let written = written.then(|| world.settings.written_entry(led_to)).flatten();
+    let entry = written.unwrap_or_else(|| led_to.to_owned());
+    Cure::Search(Search::TakeOut { entry, variables })
+}
+
 /// What is wrong with variables, whatever the libraries are.
 #[must_use]
 pub fn findings(

@@ -34,6 +34,16 @@ pub enum Opening {
         /// Where it is.
         directory: Place,
     },
+    /// Python code looks for it on every import of the package, and finds nothing. Whether the import fails is not
+    /// visible.
+    SoughtByCode {
+        /// The file with the call.
+        file: Place,
+        /// Its line, from 1.
+        line: u32,
+        /// The name that it looks for, without `lib` and the ending.
+        name: String,
+    },
     /// The system has another release of it than the one that TensorFlow was built with.
     OtherRelease {
         /// The TensorFlow.
@@ -117,6 +127,10 @@ impl Opening {
                 to(file);
                 to(&printable(library));
                 to(directory);
+            }
+            Self::SoughtByCode { file, name, .. } => {
+                to(file);
+                to(name);
             }
             Self::OtherRelease { tensorflow, library, there, directory, .. } => {
                 to(tensorflow);

@@ -541,10 +541,10 @@ impl<'a> Reader<'a> {
                 };
                 self.add_opening(Opening { what, standing });
             }
-            "find_library" => {
-                if let Some(Expr::StringLiteral(name)) = first {
-                    self.found.searched.push(name.value.to_str().to_owned());
-                }
+            _ if function.trim_matches('_') == "find_library" => {
+                let name = first.and_then(|name| constants::start(name, &self.names));
+                let whole = name.filter(|(_, is_start)| !is_start).map(|(name, _)| name);
+                self.found.searched.extend(whole.map(|name| (name, standing)));
             }
             "load_library" => {
                 let Some(argument) = first.or_else(|| named("libname")) else { return };

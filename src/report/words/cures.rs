@@ -5,22 +5,24 @@ use super::opening::releases;
 use super::text::joined;
 use super::variables::blamed;
 use crate::bytes::{in_shell_quotes, printable, shell_word, shown};
+use crate::command_line::{CommandLine, Naming};
 use crate::findings::cure::{Cure, Install, Reinstall, Search, Setup, Tidying, Wanted};
 use crate::findings::evidence::Release;
 use crate::knowledge::packages::{self, Shipped};
 use crate::python::direct_url::Source;
 use crate::python::installs::Installs;
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// A command or an instruction, for the tool that installs packages into the environment.
-pub(super) fn of(cure: &Cure, installs: &Installs) -> String {
-    commands::in_words_of(installs, &for_tool(cure, installs))
+/// A command or an instruction for a target, and for the tool that installs packages into it.
+pub(super) fn of(cure: &Cure, installs: &Installs, naming: &Naming) -> String {
+    commands::in_words_of(installs, &for_tool(cure, installs, naming))
 }
 
 /// The conda command if conda installed the package, or else the pip command.
-fn for_tool(cure: &Cure, installs: &Installs) -> String {
-    let Installs::Conda { prefix, .. } = installs else { return in_words(cure) };
+fn for_tool(cure: &Cure, installs: &Installs, naming: &Naming) -> String {
+    let Installs::Conda { prefix, .. } = installs else { return in_words(cure, naming) };
     let conda = |words: &str| format!("conda install -p {} {words}", word(prefix));
     match cure {
         Cure::Reinstall(Reinstall::Release(Release { name, version, .. }))
@@ -35,27 +37,47 @@ fn for_tool(cure: &Cure, installs: &Installs) -> String {
         }
         Cure::Install(Install::WhatShips(library)) => match packages::of_conda(library) {
             Some(package) => conda(&format!("-c conda-forge {package}")),
-            None => in_words(cure),
+            None => in_words(cure, naming),
         },
         Cure::Install(Install::NewerLibstdcxx(_)) => conda("-c conda-forge libstdcxx-ng"),
-        _ => in_words(cure),
+        _ => in_words(cure, naming),
     }
 }
 
-fn in_words(cure: &Cure) -> String {
+/// A command of tfpatch for the target.
+fn command(words: &[&str], naming: &Naming) -> String {
+    naming.command(CommandLine::new(words)).to_string()
+}
+
+/// A command that does not name a target yet, for the target: its name is followed by options without values.
+fn completed(command: &CommandLine, naming: &Naming) -> String {
+    let is_option = |word: &OsStr| word.as_bytes().starts_with(b"-");
+    match command.arguments().skip(1).all(is_option) {
+        true => naming.command(command.clone()).to_string(),
+        false => command.to_string(),
+    }
+}
+
+fn in_words(cure: &Cure, naming: &Naming) -> String {
     match cure {
-        Cure::Command(command) => command.to_string(),
+        Cure::Command(command) => completed(command, naming),
         Cure::Nothing => "no action needed".to_owned(),
         Cure::NothingOr(tidying) => {
             let or = match tidying {
-                Tidying::Entries => "`tfpatch fix --tidy` adds its own search path entry",
-                Tidying::EntriesOfFile => "`tfpatch fix FILE` adds its own search path entry",
-                Tidying::DeadEntries => "`tfpatch fix --tidy` removes them",
+                Tidying::Entries => "adds its own search path entry",
+                Tidying::EntriesOfFile => {
+                    return "no action needed; `tfpatch fix FILE` adds its own search path entry"
+                        .to_owned();
+                }
+                Tidying::DeadEntries => "removes them",
             };
-            format!("no action needed; {or}")
+            format!("no action needed; `{}` {or}", command(&["fix", "--tidy"], naming))
+        }
+        Cure::Shadowed(instead) => {
+            format!("no action needed: shadowed by {instead}, which Python imports instead")
         }
         Cure::OrPythonAgain(cure) => {
-            format!("{}, or reinstall that version of Python", in_words(cure))
+            format!("{}, or reinstall that version of Python", in_words(cure, naming))
         }
         Cure::RunAsReader => "run tfpatch as a user who can read it".to_owned(),
         Cure::AllowCode => {
@@ -64,7 +86,7 @@ fn in_words(cure: &Cure) -> String {
         }
         Cure::RenameDirectory => "rename the directory so that its name contains no `$`".to_owned(),
         Cure::SignAdHoc => "codesign --force --sign - FILE".to_owned(),
-        Cure::Fix => "tfpatch fix".to_owned(),
+        Cure::Fix => command(&["fix"], naming),
         Cure::GrantExecutableStack { owner } => {
             let owner = owner.as_deref().unwrap_or("it");
             format!(
@@ -73,9 +95,9 @@ fn in_words(cure: &Cure) -> String {
         }
         Cure::ClearExecutableStack { owner, object } => {
             let owner = owner.as_deref().unwrap_or("it");
-            format!(
-                "install a release of {owner} without it; or run tfpatch fix --exec-stack {object}"
-            )
+            let fix = CommandLine::new(["fix", "--exec-stack"]);
+            let fix = naming.command_for(fix, object.path());
+            format!("install a release of {owner} without it; or run {fix}")
         }
         Cure::LoadAtStart { object, wanted } => {
             let enough = wanted.saturating_add(1023) / 1024 * 1024;
@@ -88,22 +110,25 @@ fn in_words(cure: &Cure) -> String {
             let flag = [b"--xla_gpu_cuda_data_dir=", root.as_os_str().as_bytes()].concat();
             format!("export XLA_FLAGS={}", shell_word(&flag))
         }
-        Cure::Search(search) => search_in_words(search),
+        Cure::Search(search) => search_in_words(search, naming),
         Cure::Install(install) => install_in_words(install),
         Cure::Reinstall(reinstall) => reinstall_in_words(reinstall),
         Cure::Setup(setup) => setup_in_words(setup),
     }
 }
 
-fn search_in_words(search: &Search) -> String {
+fn search_in_words(search: &Search, naming: &Naming) -> String {
     match search {
-        Search::NameDirectory => "choose one: tfpatch fix --search DIR".to_owned(),
+        Search::NameDirectory => {
+            format!("choose one: {}", command(&["fix", "--search", "DIR"], naming))
+        }
         Search::NameEntry => "choose one: tfpatch rpath add FILE --entry DIR".to_owned(),
-        Search::Dedupe => "tfpatch fix --tidy, or tfpatch rpath dedupe FILE".to_owned(),
+        Search::Dedupe => command(&["fix", "--tidy"], naming),
         Search::RenameDirectory(directory) => {
             format!(
-                "rename {}, as a search path cannot contain ':' or '$'; then run tfpatch fix",
-                shown(directory)
+                "rename {}, as a search path cannot contain ':' or '$'; then run {}",
+                shown(directory),
+                command(&["fix"], naming)
             )
         }
         Search::LibraryPath(directory) => {
@@ -375,8 +400,9 @@ mod tests {
 
     #[test]
     fn a_library_is_brought_by_what_the_tables_know() {
-        let brings =
-            |library: &[u8]| in_words(&Cure::Install(Install::WhatShips(library.to_vec())));
+        let brings = |library: &[u8]| {
+            in_words(&Cure::Install(Install::WhatShips(library.to_vec())), &Naming::default())
+        };
         assert_eq!(brings(b"libmkl_rt.so.2"), "pip install mkl (it contains libmkl_rt.so.2)");
         assert!(brings(b"libGL.so.1").starts_with("apt install libgl1 "));
         assert_eq!(brings(b"libGL.so.12"), "install the package that contains libGL.so.12");
@@ -388,7 +414,7 @@ mod tests {
         let again = Cure::Reinstall(Reinstall::Release(release));
         let uv = Installs::Uv("/a b/.venv".into());
         assert_eq!(
-            of(&again, &uv),
+            of(&again, &uv, &Naming::default()),
             "uv pip install --python '/a b/.venv' --force-reinstall --no-deps 'numpy==2.0'"
         );
         let of_conda = |packages: &[&str]| {
@@ -396,15 +422,18 @@ mod tests {
             Installs::Conda { prefix: "/c".into(), packages: std::sync::Arc::new(packages) }
         };
         assert_eq!(
-            of(&again, &of_conda(&["numpy"])),
+            of(&again, &of_conda(&["numpy"]), &Naming::default()),
             "conda install -p /c --force-reinstall numpy=2.0"
         );
         assert_eq!(
-            of(&again, &of_conda(&[])),
+            of(&again, &of_conda(&[]), &Naming::default()),
             "/c/bin/python -m pip install --force-reinstall --no-deps 'numpy==2.0'"
         );
         let hdf5 = Cure::Install(Install::WhatShips(b"libhdf5.so.200".to_vec()));
-        assert_eq!(of(&hdf5, &of_conda(&[])), "conda install -p /c -c conda-forge hdf5=1.12");
+        assert_eq!(
+            of(&hdf5, &of_conda(&[]), &Naming::default()),
+            "conda install -p /c -c conda-forge hdf5=1.12"
+        );
     }
 
     #[test]
@@ -415,7 +444,7 @@ mod tests {
             replaces: false,
             then_fix: Some("/a env".into()),
         };
-        let said = in_words(&Cure::Search(link));
+        let said = in_words(&Cure::Search(link), &Naming::default());
         assert_eq!(said, "ln -s 'libx y.so.1' /a/libx.so && tfpatch fix '/a env'");
     }
 }

@@ -20,7 +20,7 @@ pub fn message(finding: &Finding) -> String {
 pub fn cure(finding: &Finding) -> String {
     match &finding.refusal {
         Some(refusal) => refusals::reason(refusal),
-        None => cures::of(&finding.cure, &finding.installs),
+        None => cures::of(&finding.cure, &finding.installs, &finding.naming),
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::text::{AND, MORE, counted, joined};
 use crate::bytes::printable;
+use crate::findings::evidence::Release;
 use crate::findings::evidence::installed::{BuiltFor, Installed, Twice};
+use crate::world::Place;
 
 /// The finding, in a sentence.
 pub(super) fn of(installed: &Installed) -> String {
@@ -14,15 +16,7 @@ pub(super) fn of(installed: &Installed) -> String {
             )
         }
         Installed::InPart { release, listed, gone, of_another_size, first } => {
-            let more = if gone + of_another_size > first.len() { MORE } else { "" };
-            let first: Vec<String> = first.iter().map(ToString::to_string).collect();
-            let first = first.join(", ");
-            let counts = [(*gone, "missing"), (*of_another_size, "of a different size")];
-            let counts = joined(counts.iter().filter_map(|(files, what)| are(*files, what)), ", ");
-            format!(
-                "{release} is incomplete: of {} in its RECORD, {counts} ({first}{more})",
-                counted(*listed, "file")
-            )
+            in_part(release, *listed, (*gone, *of_another_size), first)
         }
         Installed::Requirement { release, there, name, specifier, fails } => format!(
             "{release} does not work with {there}: it requires {name} {specifier}, and {fails}"
@@ -61,6 +55,26 @@ pub(super) fn of(installed: &Installed) -> String {
             )
         }
         Installed::Twice(what) => twice(what),
+    }
+}
+
+/// What a distribution lacks: files that are missing, and files of another size.
+fn in_part(
+    release: &Release,
+    listed: usize,
+    (gone, of_another_size): (usize, usize),
+    first: &[Place],
+) -> String {
+    let more = if gone + of_another_size > first.len() { MORE } else { "" };
+    let first: Vec<String> = first.iter().map(ToString::to_string).collect();
+    let counts = [(gone, "missing"), (of_another_size, "of a different size")];
+    let counts = joined(counts.iter().filter_map(|(files, what)| are(*files, what)), ", ");
+    let (first, listed) = (first.join(", "), counted(listed, "file"));
+    match gone {
+        0 => format!("{release} differs from its RECORD: of {listed}, {counts} ({first}{more})"),
+        _ => {
+            format!("{release} is incomplete: of {listed} in its RECORD, {counts} ({first}{more})")
+        }
     }
 }
 

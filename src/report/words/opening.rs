@@ -29,6 +29,9 @@ pub(super) fn of(opening: &Opening) -> String {
             "{file}:{line} opens {} by its name; it is in {directory}, which is not searched",
             printable(library)
         ),
+        Opening::SoughtByCode { file, line, name } => {
+            format!("{file}:{line} looks for {name} on import, and it is not found on this system")
+        }
         Opening::OtherRelease { tensorflow, cuda, library, there, directory } => format!(
             "{tensorflow} opens {} of {}; the system has {} in {directory}, so the GPU is not used",
             printable(library),

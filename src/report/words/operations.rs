@@ -11,8 +11,7 @@ pub fn error(error: &Error) -> String {
     match error {
         Error::Path(error) => error.to_string(),
         Error::NestedStore { store, other } => format!(
-            "cannot keep backups in {store:?}: there are backups in {other:?} already, and the two directories must not \
-             contain each other"
+            "cannot keep backups in {store:?}: files there have backups in {other:?} already"
         ),
         Error::Locked { store, pid } => {
             let who = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();

@@ -1,8 +1,20 @@
 //! Words in a distribution's code: names of modules, and of files that it may open.
 
-use super::{File, PythonCode};
+use super::{File, PythonCode, SourceLine};
+use crate::python::sources::Standing;
 use crate::world::makers::Maker;
 use memchr::memmem::Finder;
+
+/// What code says if it does not find a library.
+const RAISING: [&str; 3] = ["raise ImportError", "raise OSError", "raise EnvironmentError"];
+
+/// A library that code looks for.
+pub struct Demand {
+    /// The names that do for one another, without `lib` and the ending, or whole.
+    pub names: Vec<String>,
+    /// Where the first is looked for.
+    pub line: SourceLine,
+}
 
 impl PythonCode<'_> {
     /// Does the code of a distribution look for a library with `ctypes.util.find_library`, by its name
@@ -12,8 +24,36 @@ impl PythonCode<'_> {
         self.package(maker).is_some_and(|package| {
             let files = self.holding(&package, "find_library").into_iter();
             let mut searched = files.filter_map(File::source).flat_map(|it| &it.searched);
-            searched.any(|searched| searched == name)
+            searched.any(|(searched, _)| searched == name)
         })
+    }
+
+    /// The libraries that a distribution's code looks for with `find_library` whenever it is imported, in a file that
+    /// raises an error of a library or a module.
+    #[must_use]
+    pub fn demanded(&self, maker: &Maker, name: &str) -> Vec<Demand> {
+        let Some(package) = self.package(maker).filter(|it| !it.is_partly_unread) else {
+            return Vec::new();
+        };
+        let holds = |file: &File, words: &[&str]| {
+            words.iter().any(|word| Finder::new(word).find(&file.bytes).is_some())
+        };
+        let asks = |file: &File| holds(file, &["find_library"]) && holds(file, &RAISING);
+        if !package.files.iter().any(asks) {
+            return Vec::new();
+        }
+        let sure = self.surely_imported(&package, name);
+        let demands = sure.into_iter().filter(|file| asks(file)).filter_map(|file| {
+            let source = file.source()?;
+            let is_caught = |standing: Standing| standing.catches_os_error;
+            let mut searches = source.searched.iter().filter(|(_, it)| it.is_sure());
+            let (_, first) = searches.clone().next().filter(|(_, it)| !is_caught(*it))?;
+            let opened = source.openings.iter().filter_map(|it| it.what.file_name());
+            let names = searches.by_ref().map(|(name, _)| name.clone());
+            let names = names.chain(opened.map(str::to_owned)).collect();
+            Some(Demand { names, line: file.at(*first) })
+        });
+        demands.collect()
     }
 
     /// Is a word anywhere in the code of a distribution? Code that is not read may contain it.

@@ -2,11 +2,12 @@
 
 use super::{File, Package, PythonCode, SourceLine};
 use crate::knowledge::import_names;
+use crate::python::distribution::normalized;
 use crate::python::sources::{Import, Opened, Opening, Standing, When};
 use crate::world::inventory::{Object, Role};
 use crate::world::makers::Maker;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 impl PythonCode<'_> {
@@ -193,6 +194,26 @@ impl PythonCode<'_> {
         }
         let by_path = opened().filter(|what| !matches!(what, Opened::Name(_)));
         by_path.filter_map(Opened::file_name).for_each(|name| _ = found.remove(name));
+        found
+    }
+
+    /// The files that are executed whenever the module of that name is imported, or the only one at the top level.
+    pub(super) fn surely_imported<'p>(&self, package: &'p Package, name: &str) -> Vec<&'p File> {
+        let is_it = |file: &&File| normalized(&file.module) == name;
+        let mut starts: Vec<&File> = package.starts().collect();
+        if starts.len() > 1 {
+            starts.retain(is_it);
+        }
+        let mut found: BTreeMap<&Path, &File> =
+            starts.iter().map(|file| (file.path.as_path(), *file)).collect();
+        let is_caught = |standing: Standing| standing.may_be_caught || standing.catches_os_error;
+        self.each_sure(package, starts, is_caught, |file, import| {
+            let led_to = package.led_to(file, import);
+            found.extend(led_to.into_iter().map(|file| (file.path.as_path(), file)));
+            true
+        });
+        let found: Vec<&File> = found.into_values().collect();
+        self.parse(&found);
         found
     }
 

@@ -46,6 +46,9 @@ pub(super) fn findings(vfs: &dyn Vfs, world: &World, code: &PythonCode<'_>) -> V
     let judged = native_and_required(world, here, meeting);
     let absent = judged.into_iter().filter_map(|index| {
         let own = inventory.distributions.get(index)?;
+        if world.distribution_shadowed_by(index).is_some() {
+            return None;
+        }
         let needed = own.requires.iter().filter(|needed| is_for(here, needed));
         let absent: Vec<&Requirement> =
             needed.filter(|needed| meeting(needed).is_empty()).collect();

@@ -1,5 +1,6 @@
 //! `--deep`: what is only found by reading whole files. It takes as long as reading everything.
 
+use super::plugins::is_object;
 use crate::bytes::Error;
 use crate::findings::cure::{Cure, Reinstall};
 use crate::findings::evidence::file::File;
@@ -43,6 +44,12 @@ fn changed(vfs: &dyn Vfs, world: &World, distribution: &Distribution) -> Option<
         .par_iter()
         .filter_map(|row| {
             let path = distribution.path_of(row);
+            // An object of another size has a finding of its own: many are stripped or given search paths after
+            // their RECORD was written.
+            let has_size = |size| vfs.metadata(&path).is_ok_and(|found| found.len == size);
+            if is_object(&path) && !row.size.is_none_or(has_size) {
+                return None;
+            }
             is_changed(vfs, &path, row).unwrap_or(false).then_some(path)
         })
         .collect();

@@ -35,7 +35,10 @@ pub(super) fn finding(vfs: &dyn Vfs, world: &World, code: &PythonCode<'_>) -> Op
         return None;
     }
     let mut modules: BTreeMap<usize, Vec<&Object>> = BTreeMap::new();
-    for object in inventory.objects.iter().filter(|it| it.role == Role::ExtensionModule) {
+    let modules_of_all = inventory.objects.iter();
+    let reached = modules_of_all
+        .filter(|it| it.role == Role::ExtensionModule && world.shadowed_by(&it.path).is_none());
+    for object in reached {
         let Some(index) = object.distribution else { continue };
         let modules = modules.entry(index).or_default();
         if modules.len() < MAX_MODULES {
@@ -46,7 +49,7 @@ pub(super) fn finding(vfs: &dyn Vfs, world: &World, code: &PythonCode<'_>) -> Op
     let found = modules.into_iter().filter_map(|(index, modules)| {
         let own = inventory.distributions.get(index)?;
         let requires = own.requires.iter().any(|needed| needed.name == "numpy");
-        let there = installed(inventory, own, "numpy").filter(|there| is_two(&there.version))?;
+        let there = installed(world, own, "numpy").filter(|there| is_two(&there.version))?;
         // Those of TensorFlow are known by its release.
         if !requires || tensorflow::is_tensorflow(&own.normalized) {
             return None;

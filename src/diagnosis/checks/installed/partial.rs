@@ -15,7 +15,7 @@ use crate::python::record;
 use crate::vfs::{FileKind, Vfs};
 use crate::world::inventory::{Object, Role};
 use crate::world::object_names::{is_named_as_object, stem};
-use crate::world::{Question, World};
+use crate::world::{self, Question, World};
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
@@ -122,12 +122,28 @@ impl Moved<'_> {
 type Together = HashSet<(PathBuf, PathBuf)>;
 
 /// What is wrong with the files of a distribution.
+#[derive(Default)]
 pub(super) struct Damage {
     /// The index of the distribution.
     distribution: usize,
     listed: usize,
     gone: Vec<PathBuf>,
     pub(super) of_another_size: Vec<PathBuf>,
+    /// Does each missing file have a copy of the same content in its directory, under another name? Code may open
+    /// either.
+    has_copies: bool,
+}
+
+/// A file that is not where RECORD lists it.
+struct Gone {
+    path: PathBuf,
+    size: Option<u64>,
+    content: Option<(PathBuf, Vec<u8>)>,
+}
+
+/// The directory and the digest of a file in RECORD.
+fn content_of(path: &Path, row: &record::Row<'_>) -> Option<(PathBuf, Vec<u8>)> {
+    Some((path.parent()?.to_owned(), row.hash.as_ref()?.value.to_vec()))
 }
 
 impl Damage {
@@ -141,9 +157,9 @@ impl Damage {
         let record = distribution.read_record(vfs)?;
         let place = Place::of(distribution);
         let mut judged: HashSet<PathBuf> = HashSet::new();
-        let mut damage =
-            Self { distribution: index, listed: 0, gone: Vec::new(), of_another_size: Vec::new() };
+        let mut damage = Self { distribution: index, ..Self::default() };
         let (mut has_code, mut not_there) = (false, Vec::new());
+        let mut copies: HashSet<(PathBuf, Vec<u8>)> = HashSet::new();
         for row in record::rows(&record).map_while(Result::ok) {
             let path = distribution.path_of(&row);
             has_code |= row.is_code();
@@ -160,6 +176,8 @@ impl Damage {
                         && !is_of_another(world, index, &path, metadata.len)
                     {
                         damage.of_another_size.push(path);
+                    } else if is_object(&path) {
+                        copies.extend(content_of(&path, &row));
                     }
                 }
                 Ok(_) => {}
@@ -169,7 +187,8 @@ impl Damage {
                     let is_compiled =
                         is_module && vfs.metadata(&path.with_extension("pyc")).is_ok();
                     if !is_compiled && !moved.is_imported(&distribution.site, &path) {
-                        not_there.push((path, row.size));
+                        let content = content_of(&path, &row);
+                        not_there.push(Gone { path, size: row.size, content });
                     }
                 }
                 // It is not known whether a file exists that may not be accessed.
@@ -181,12 +200,18 @@ impl Damage {
         let together = if has_code {
             Together::new()
         } else {
-            moved.together(not_there.iter().map(|it| &it.0))
+            moved.together(not_there.iter().map(|it| &it.path))
         };
-        let gone = not_there.into_iter();
-        let gone = gone.filter(|(path, size)| !moved.is_elsewhere(path, *size, &together));
-        damage.gone.extend(gone.map(|(path, _)| path));
+        not_there.retain(|it| !moved.is_elsewhere(&it.path, it.size, &together));
+        let has_copy = |it: &Gone| it.content.as_ref().is_some_and(|it| copies.contains(it));
+        damage.has_copies = not_there.iter().all(has_copy);
+        damage.gone.extend(not_there.into_iter().map(|it| it.path));
         (!damage.gone.is_empty() || !damage.of_another_size.is_empty()).then_some(damage)
+    }
+
+    /// Is it of a distribution whose modules no import reaches?
+    pub(super) fn is_shadowed(&self, world: &World) -> bool {
+        world.distribution_shadowed_by(self.distribution).is_some()
     }
 
     /// The names of the missing files.
@@ -227,11 +252,17 @@ impl Damage {
     pub(super) fn finding(&self, plugins: &Plugins<'_>) -> Option<Finding> {
         let world = plugins.world;
         let distribution = world.inventory.distributions.get(self.distribution)?;
-        let files = self.gone.iter().chain(&self.of_another_size);
-        let (mut objects, others): (Vec<_>, Vec<_>) = files.partition(|path| is_object(path));
+        // A file that exists is never named as the one that is missing, so that the missing ones come first.
         // Modules cannot be imported without the libraries that they need themselves.
-        objects.sort_by_cached_key(|path| !plugins.is_needed_by_a_module(path));
-        let first: Vec<&PathBuf> = objects.into_iter().chain(others).take(MAX_NAMED).collect();
+        let by_need = |files: &'_ [PathBuf]| {
+            let mut files = files.to_vec();
+            files.sort_by_cached_key(|path| {
+                (!is_object(path), !plugins.is_needed_by_a_module(path))
+            });
+            files
+        };
+        let files = [by_need(&self.gone), by_need(&self.of_another_size)].concat();
+        let first: Vec<&PathBuf> = files.iter().take(MAX_NAMED).collect();
         let object = first.first().map_or(distribution.location.as_path(), |path| path.as_path());
         let evidence = Evidence::Installed(Installed::InPart {
             release: Release::of(distribution),
@@ -247,8 +278,17 @@ impl Damage {
         };
         let is_optional = self.gone.iter().all(|file| lost.is_of_a_plugin(file))
             && self.of_another_size.iter().all(|file| is_sound(file) || lost.is_plugin(file));
-        let found = fault(Cause::PartialInstall, object, evidence, Cure::reinstall(distribution));
-        Some(Finding { is_optional, ..found })
+        let instead = world.distribution_shadowed_by(self.distribution);
+        let cure = match instead {
+            Some(instead) => Cure::Shadowed(world::Place::on_disk(instead)),
+            None => Cure::reinstall(distribution),
+        };
+        let found = fault(Cause::PartialInstall, object, evidence, cure);
+        let is_doubtful = self.has_copies
+            && !self.gone.is_empty()
+            && self.of_another_size.is_empty()
+            && !self.gone.iter().any(|file| plugins.is_named_whole(self.distribution, file));
+        Some(Finding { is_optional: is_optional || instead.is_some(), is_doubtful, ..found })
     }
 }
 

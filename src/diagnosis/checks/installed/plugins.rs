@@ -60,6 +60,14 @@ impl<'a> Plugins<'a> {
         needing.into_iter().any(|object| object.role == Role::ExtensionModule)
     }
 
+    /// Is a file needed by its whole name, by an object or by the code of its distribution?
+    pub(super) fn is_named_whole(&self, distribution: usize, file: &Path) -> bool {
+        let name = file.file_name().unwrap_or_default();
+        let is_in_code =
+            |name: &str| self.code.names_file(&Maker::Distribution(distribution), name);
+        self.needed.contains_key(name.as_bytes()) || name.to_str().is_some_and(is_in_code)
+    }
+
     /// Does the code of a distribution mention a library, by its name without `lib` and the ending? A digest that
     /// was added by a tool for wheels is ignored.
     fn mentions(&self, maker: &Maker, name: &[u8]) -> bool {

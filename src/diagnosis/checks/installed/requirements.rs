@@ -10,7 +10,6 @@ use crate::findings::finding::{Cause, Finding, fault};
 use crate::knowledge::tensorflow::{self, Breaks};
 use crate::python::distribution::{Distribution, Requirement};
 use crate::world::World;
-use crate::world::inventory::Inventory;
 use pep440_rs::{Operator, Version, VersionSpecifiers};
 use std::path::Path;
 use std::str::FromStr as _;
@@ -18,11 +17,11 @@ use std::str::FromStr as _;
 pub(super) fn findings(world: &World) -> Vec<Finding> {
     let inventory = &world.inventory;
     let mut findings = Vec::new();
-    for (index, own) in inventory.distributions.iter().enumerate() {
+    for (index, own) in world.reached_distributions() {
         if !tensorflow::is_tensorflow(&own.normalized) || is_shadowed(world, own) {
             continue;
         }
-        findings.extend(built_for_numpy_1(inventory, own));
+        findings.extend(built_for_numpy_1(world, own));
         let has_gpu = inventory.is_for_gpu(index);
         for companion in tensorflow::COMPANIONS {
             if companion.is_for_gpu && !has_gpu {
@@ -30,7 +29,7 @@ pub(super) fn findings(world: &World) -> Vec<Finding> {
             }
             // Of several lines, as for several extras, the first counts.
             let needed = own.requires.iter().find(|needed| needed.name == companion.name);
-            let there = installed(inventory, own, companion.name);
+            let there = installed(world, own, companion.name);
             let Some((needed, there)) = needed.zip(there) else { continue };
             if breaks(companion.breaks, needed, &there.version) == Some(true) {
                 findings.push(mismatch(own, needed, there, companion.fails));
@@ -56,9 +55,9 @@ fn is_shadowed(world: &World, own: &Distribution) -> bool {
 
 /// NumPy 2 beside a TensorFlow that was built for NumPy 1 and whose metadata allow it. If they do not, it
 /// is reported as any requirement that is not met.
-fn built_for_numpy_1(inventory: &Inventory, own: &Distribution) -> Option<Finding> {
+fn built_for_numpy_1(world: &World, own: &Distribution) -> Option<Finding> {
     let release = tensorflow::release(&own.version)?;
-    let there = installed(inventory, own, "numpy")?;
+    let there = installed(world, own, "numpy")?;
     let is_two = tensorflow::release(&there.version).is_some_and(|(major, _)| major >= 2);
     let mut needed = own.requires.iter().filter(|needed| needed.name == "numpy");
     let is_told = needed
@@ -91,11 +90,12 @@ pub(super) fn newer_numpy(
 
 /// The distribution of that name that is imported: of the same directory, else of any.
 pub(super) fn installed<'a>(
-    inventory: &'a Inventory,
+    world: &'a World,
     beside: &Distribution,
     name: &str,
 ) -> Option<&'a Distribution> {
-    let of_name = || inventory.distributions.iter().filter(|other| other.normalized == name);
+    let all = || world.reached_distributions().map(|(_, other)| other);
+    let of_name = || all().filter(|other| other.normalized == name);
     of_name().find(|other| other.site == beside.site).or_else(|| of_name().next())
 }
 

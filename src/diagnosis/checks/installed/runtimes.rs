@@ -58,7 +58,8 @@ fn openmp(vfs: &dyn Vfs, world: &World, seen: &Seen) -> Option<Finding> {
         second: (world.place(second), world.place(by_second)),
     });
     let library = Some(name(second).to_vec());
-    let is_optional = are_shipped_together(world, [first, second, by_first, by_second].map(|it| *it));
+    let is_optional =
+        are_shipped_together(world, [first, second, by_first, by_second].map(|it| *it));
     Some(Finding {
         library,
         is_optional,
