@@ -92,6 +92,8 @@ struct File {
     bytes: Vec<u8>,
     /// Its content; `None` if it was not parsed.
     source: OnceCell<Option<Source>>,
+    /// May it open a library, according to its words?
+    may_open: OnceCell<bool>,
 }
 
 /// The question.
@@ -478,6 +480,7 @@ impl<'a> PythonCode<'a> {
                 is_package: path.file_name() == Some(OsStr::new("__init__.py")),
                 bytes: bytes.into_owned(),
                 source: if is_parsed { OnceCell::new() } else { OnceCell::from(None) },
+                may_open: OnceCell::new(),
             });
         }
         let by_module = files.iter().enumerate().map(|(at, file)| (file.module.clone(), at));
