@@ -116,10 +116,12 @@ pub(crate) const ID_LEN: usize = 12;
 /// The first [`ID_LEN`] hexadecimal digits of the BLAKE3 digest of `data` as JSON, and of `previous`.
 pub(crate) fn digest_of<T: Serialize>(data: &T, previous: Option<&str>) -> String {
     let mut hasher = blake3::Hasher::new();
-    if let Err(error) = serde_json::to_writer(&mut hasher, data) {
-        // Neither a hasher nor these types, whose keys are strings, can fail.
-        hasher.update(error.to_string().as_bytes());
-    }
+    // JSON is written in pieces of some bytes, which take longer to hash one by one.
+    match serde_json::to_vec(data) {
+        Ok(json) => hasher.update(&json),
+        // These types, whose keys are strings, cannot fail.
+        Err(error) => hasher.update(error.to_string().as_bytes()),
+    };
     hasher.update(&[0]);
     hasher.update(previous.unwrap_or_default().as_bytes());
     hasher.finalize().to_hex().chars().take(ID_LEN).collect()
@@ -438,19 +440,30 @@ impl Lock {
     }
 }
 
+/// The bytes of short ranges that are hashed together.
+const SHORT: usize = 16 << 10;
+
 fn digest(source: &dyn Source, ranges: &[Range<u64>]) -> Result<String, bytes::Error> {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&source.len().to_le_bytes());
+    // Most ranges are short, and take longer to hash one by one.
+    let mut short = source.len().to_le_bytes().to_vec();
     for range in ranges {
-        hasher.update(&range.start.to_le_bytes());
-        hasher.update(&range.end.to_le_bytes());
+        short.extend(range.start.to_le_bytes());
+        short.extend(range.end.to_le_bytes());
         let mut at = range.start;
         while at < range.end {
             let piece = source.read(at, PIECE.min(range.end - at), "a locked range")?;
-            hasher.update(&piece);
             at += piece.len() as u64;
+            if piece.len() + short.len() <= SHORT {
+                short.extend_from_slice(&piece);
+                continue;
+            }
+            hasher.update(&short);
+            short.clear();
+            hasher.update(&piece);
         }
     }
+    hasher.update(&short);
     Ok(hasher.finalize().to_hex().to_string())
 }
 

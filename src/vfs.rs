@@ -7,6 +7,7 @@ mod walk;
 
 pub use memory::MemVfs;
 pub use os::OsVfs;
+pub(crate) use os::exactly;
 pub use overlay::Overlay;
 
 use crate::bytes::Source;

@@ -4,7 +4,7 @@ use super::view::View;
 use super::{App, Chosen, Error, Work};
 use crate::bytes::Source as _;
 use crate::edit::EditSet;
-use crate::operation;
+use crate::operation::{self, Store};
 use crate::plan::{Plan, Step};
 use crate::world::World;
 use std::path::PathBuf;
@@ -79,15 +79,22 @@ impl App {
             None => Vec::new(),
         };
         let work = self.begin(Work::Writing);
+        let mut store = None;
         let written = match subject.view.wheel() {
             Some(wheel) => self.repack(how, subject.chosen, wheel, &plan)?,
-            None => self.edit_files(subject.world, &plan, how)?,
+            None => {
+                let used = store.insert(self.store(&subject.world.root)?);
+                self.edit_files((subject.world, used), &plan, how)?
+            }
         };
         drop(work);
         plan.dry_run = how.dry_run;
         let mut follows_others = false;
         if let Written::InPlace(operation) = &written {
-            follows_others = self.follows_others(subject.chosen, operation);
+            // There may be another store between the root and a file.
+            let is_first = subject.chosen.directory() == subject.world.root
+                && store.is_some_and(|store| store.is_new_for(operation));
+            follows_others = !is_first && self.follows_others(subject.chosen, operation);
             plan.operation = Some(operation.clone());
         }
         Ok(Carried { plan, written, follows_others, old_bytes })
@@ -105,8 +112,12 @@ impl App {
     }
 
     /// Carries out a plan on the files of this machine.
-    fn edit_files(&self, world: &World, plan: &Plan, how: &Carrying) -> Result<Written, Error> {
-        let store = self.store(&world.root)?;
+    fn edit_files(
+        &self,
+        (world, store): (&World, &Store),
+        plan: &Plan,
+        how: &Carrying,
+    ) -> Result<Written, Error> {
         let writing = self.writing(how.sync, how.write, how.dry_run);
         // If there is nothing to do, not even the lock of the store is touched, so that this works on a
         // read-only file system.
@@ -114,7 +125,7 @@ impl App {
             return Ok(Written::Not);
         }
         let root = self.on_disk(&world.root);
-        let applied = operation::apply(&root, &store, plan, how.kind, &writing)?;
+        let applied = operation::apply(&root, store, plan, how.kind, &writing)?;
         let done = applied.filter(|_| !how.dry_run);
         Ok(done.map_or(Written::Not, |operation| Written::InPlace(operation.id)))
     }

@@ -2,7 +2,6 @@
 
 use super::{App, Chosen, Error};
 use crate::operation::Store;
-use crate::python::target::Target;
 use crate::vfs::{OsVfs, Vfs as _};
 use std::path::{Path, PathBuf};
 
@@ -21,12 +20,8 @@ impl App {
     /// # Errors
     /// As for [`App::store`].
     pub fn place(&self, chosen: &Chosen) -> Result<StoreOfTarget, Error> {
-        let beside = match &chosen.target {
-            Target::File(path) | Target::Wheel(path) => path.parent().unwrap_or(path),
-            _ => chosen.path(),
-        };
         if self.store.is_none()
-            && let Some(store) = self.find_store(&self.on_disk(beside))?
+            && let Some(store) = self.find_store(&self.on_disk(chosen.directory()))?
         {
             return Ok(StoreOfTarget { root: store.directory().to_owned(), store });
         }

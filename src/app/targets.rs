@@ -74,6 +74,15 @@ impl Chosen {
         }
     }
 
+    /// The target if it is a directory, else the directory that contains it.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        match &self.target {
+            Target::File(path) | Target::Wheel(path) => path.parent().unwrap_or(path),
+            _ => self.path(),
+        }
+    }
+
     /// Is it a wheel?
     #[must_use]
     pub fn is_wheel(&self) -> bool {

@@ -16,6 +16,7 @@ pub mod plan_file;
 pub mod probe;
 pub mod progress;
 pub mod proof;
+mod quick;
 pub mod repairs;
 pub mod run_args;
 pub mod session;
@@ -70,7 +71,7 @@ pub fn main() -> ExitCode {
 
 /// The arguments of this process.
 fn parsed() -> Result<Arguments, clap::Error> {
-    let mut command = Arguments::command();
+    let mut command = quick::command(settings::words().skip(1)).unwrap_or_else(Arguments::command);
     let matches = command.try_get_matches_from_mut(settings::words());
     // The process keeps the descriptions of all options: to free each of them would be work for nothing.
     std::mem::forget(command);

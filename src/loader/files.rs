@@ -181,6 +181,29 @@ impl<'a> Files<'a> {
         }
     }
 
+    /// The relative paths that may be in a directory, according to their first components.
+    pub(super) fn may_hold_each<'p>(&self, directory: &Path, paths: &'p [String]) -> Vec<&'p str> {
+        let paths = paths.iter().map(String::as_str);
+        match &*self.directory(directory) {
+            Directory::Missing => Vec::new(),
+            Directory::Names(names) => {
+                // Many of them begin alike.
+                let mut known: Vec<(&str, bool)> = Vec::new();
+                let is_listed = |path: &&'p str| {
+                    let first = path.split('/').next().unwrap_or_default();
+                    if let Some((_, is_listed)) = known.iter().find(|(known, _)| *known == first) {
+                        return *is_listed;
+                    }
+                    let is_listed = first.is_empty() || names.contains(OsStr::new(first));
+                    known.push((first, is_listed));
+                    is_listed
+                };
+                paths.filter(is_listed).collect()
+            }
+            Directory::Closed => paths.collect(),
+        }
+    }
+
     fn directory(&self, path: &Path) -> Arc<Directory> {
         memoised(&self.directories, path.as_os_str(), |_| match self.vfs.metadata(path) {
             Ok(metadata) if metadata.kind == FileKind::Directory => {

@@ -2,7 +2,7 @@
 
 use super::files::Files;
 use super::tokens::{self, Tokens};
-use std::collections::HashSet;
+use crate::hashing::QuickSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -59,15 +59,13 @@ impl SearchList {
         entries: impl Iterator<Item = Vec<u8>>,
         surroundings: &Surroundings<'_>,
     ) -> Self {
-        let mut known = HashSet::new();
+        let mut known = QuickSet::default();
         let mut dirs = Vec::new();
         for (number, entry) in entries.filter(|entry| known.insert(entry.clone())).enumerate() {
             let directory = surroundings.absolute(&entry);
-            for subdirectory in surroundings.subdirectories {
-                let first = subdirectory.split('/').next().unwrap_or_default();
-                if !surroundings.files.may_hold(&directory, first.as_bytes())
-                    || !surroundings.files.is_directory(&directory.join(subdirectory))
-                {
+            let held = surroundings.files.may_hold_each(&directory, surroundings.subdirectories);
+            for subdirectory in held {
+                if !surroundings.files.is_directory(&directory.join(subdirectory)) {
                     continue;
                 }
                 let given = [&entry, subdirectory.as_bytes(), b"/"].concat();
@@ -99,6 +97,9 @@ impl SearchList {
 impl Surroundings<'_> {
     /// A path relative to the working directory.
     pub(super) fn absolute(&self, path: &[u8]) -> PathBuf {
+        if path.starts_with(b"/") {
+            return PathBuf::from(OsStr::from_bytes(path));
+        }
         self.working_directory.join(OsStr::from_bytes(path))
     }
 
@@ -109,6 +110,9 @@ impl Surroundings<'_> {
 
 /// A directory with a slash at its end, or empty, relative to the working directory.
 fn absolute_bytes(working_directory: &Path, directory: &[u8]) -> Vec<u8> {
+    if directory.starts_with(b"/") && directory.ends_with(b"/") {
+        return directory.to_vec();
+    }
     let absolute = working_directory.join(OsStr::from_bytes(directory));
     let mut bytes = absolute.into_os_string().into_encoded_bytes();
     if !bytes.ends_with(b"/") {

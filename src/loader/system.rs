@@ -7,6 +7,7 @@ use crate::bytes::Source;
 use crate::elf::{Image, Summary};
 use crate::loader::glibc::ld_so_cache::LdSoCache;
 use crate::vfs::Vfs;
+use memchr::memmem;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
@@ -218,22 +219,28 @@ fn read_whole(vfs: &dyn Vfs, path: &Path) -> io::Result<Vec<u8>> {
 /// The `system_dirs` array (glibc's trusted-dirs.h): the longest run of strings that are absolute
 /// directories with a slash at their end, one of them for libraries.
 fn built_in_dirs(loader: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let mut best: Vec<&[u8]> = Vec::new();
-    let mut run: Vec<&[u8]> = Vec::new();
-    for text in loader.split(|&byte| byte == 0).chain([&b""[..]]) {
-        let directory = text.len() > 2
+    let is_directory = |text: &&[u8]| {
+        text.len() > 2
             && text.starts_with(b"/")
             && text.ends_with(b"/")
-            && text.iter().all(u8::is_ascii_graphic);
-        if directory {
-            run.push(text);
+            && text.iter().all(u8::is_ascii_graphic)
+    };
+    let mut best: Vec<&[u8]> = Vec::new();
+    let mut end = 0;
+    // A run begins at the start, or behind a NUL. It is not looked for byte by byte: a loader is read for
+    // each program.
+    let behind_nul = memmem::find_iter(loader, b"\0/").map(|nul| nul + 1);
+    for start in [0].into_iter().chain(behind_nul) {
+        if start < end {
             continue;
         }
+        let texts = loader.get(start..).unwrap_or_default().split(|&byte| byte == 0);
+        let run: Vec<&[u8]> = texts.take_while(is_directory).collect();
+        end = start + run.iter().map(|text| <[u8]>::len(text) + 1).sum::<usize>();
         let of_libraries = run.iter().any(|dir| dir.windows(3).any(|part| part == b"lib"));
         if of_libraries && run.len() > best.len() {
-            best.clone_from(&run);
+            best = run;
         }
-        run.clear();
     }
     (!best.is_empty()).then(|| best.into_iter().map(<[u8]>::to_vec).collect())
 }
@@ -251,7 +258,12 @@ fn built_in_lib(loader: &[u8], default_dirs: &[Vec<u8>]) -> Vec<u8> {
     let inner = first.strip_suffix(b"/").unwrap_or(first);
     let relative = inner.strip_prefix(b"/usr/").or_else(|| inner.strip_prefix(b"/"));
     let relative = relative.unwrap_or(inner);
-    if loader.split(|&byte| byte == 0).any(|text| text == relative) {
+    let is_whole = |at: usize| {
+        let (before, behind) = (at.checked_sub(1), at + relative.len());
+        before.is_none_or(|before| loader.get(before) == Some(&0))
+            && loader.get(behind).is_none_or(|&byte| byte == 0)
+    };
+    if memmem::find_iter(loader, relative).any(is_whole) {
         return relative.to_vec();
     }
     inner.rsplit(|&byte| byte == b'/').next().unwrap_or(inner).to_vec()
@@ -260,8 +272,7 @@ fn built_in_lib(loader: &[u8], default_dirs: &[Vec<u8>]) -> Vec<u8> {
 /// The version in the loader's banner: `ld.so (…) stable release version 2.36.`
 fn built_in_version(loader: &[u8]) -> Option<GlibcVersion> {
     const BEFORE: &[u8] = b"release version ";
-    let at = loader.windows(BEFORE.len()).position(|part| part == BEFORE)?;
-    let rest = loader.get(at + BEFORE.len()..)?;
+    let rest = loader.get(memmem::find(loader, BEFORE)? + BEFORE.len()..)?;
     let mut numbers = rest.split(|byte| !byte.is_ascii_digit()).map(|digits| {
         std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u32>().ok())
     });

@@ -33,21 +33,24 @@ const NAMES: [&[u8]; 3] = [b"ORIGIN", b"PLATFORM", b"LIB"];
 /// token has no value, or the result would not be trusted: then the whole path is ignored.
 #[must_use]
 pub fn expand(input: &[u8], tokens: &Tokens<'_>) -> Option<Vec<u8>> {
-    let mut expanded = Vec::with_capacity(input.len());
+    let origin = tokens.origin.map_or(0, <[u8]>::len);
+    let mut expanded = Vec::with_capacity(input.len() + origin);
     let mut at = 0;
     let mut used_origin = false;
-    while let Some(&byte) = input.get(at) {
-        at += 1;
-        if byte != b'$' {
-            expanded.push(byte);
-            continue;
+    while let Some(left) = input.get(at..).filter(|left| !left.is_empty()) {
+        let plain = memchr::memchr(b'$', left).unwrap_or(left.len());
+        expanded.extend_from_slice(left.get(..plain).unwrap_or_default());
+        at += plain;
+        if at == input.len() {
+            break;
         }
+        at += 1;
         let rest = input.get(at..).unwrap_or_default();
         let Some((name, len)) = NAMES.iter().find_map(|&name| match token(rest, name) {
             0 => None,
             len => Some((name, len)),
         }) else {
-            expanded.push(byte);
+            expanded.push(b'$');
             continue;
         };
         let value = match name {

@@ -149,6 +149,9 @@ pub(super) fn execute(
             // Releasing the lock writes to its file.
             drop(guard);
             home.date(&disk, record.time);
+            if is_new {
+                store.note_first(&record.id);
+            }
             Ok(Some(Operation::of(&record)))
         }
         Err(cause) => {
@@ -197,7 +200,7 @@ fn look_at(
         intents.into_iter().map(|intent| prepare(&bench, intent, &mut space)).collect()
     });
     let prepared: Vec<Prepared> = prepared?;
-    check_together(&prepared, &space, store.directory())?;
+    check_together(&prepared, &space, (&tree, store.directory()))?;
     let is_private = prepared.iter().any(|prepared| !prepared.is_public);
     let (steps, judged): (Vec<_>, Vec<_>) = prepared.into_iter().map(split).unzip();
     let id = id(&steps, store.last_id()?.as_deref());

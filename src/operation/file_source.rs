@@ -5,11 +5,11 @@ use super::refusal::Refusal;
 use super::tree::{FileId, Name, Place, Stat, is_gone};
 use crate::bytes::{self, Source};
 use crate::edit::{EditSet, Patched};
+use crate::vfs::exactly;
 use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI32, Ordering};
 
@@ -98,9 +98,9 @@ impl Source for FileSource {
         if range.start > range.end || range.end > self.len {
             return None;
         }
-        let mut bytes = vec![0; usize::try_from(range.end - range.start).ok()?];
-        match self.file.read_exact_at(&mut bytes, range.start) {
-            Ok(()) => Some(Cow::Owned(bytes)),
+        let len = usize::try_from(range.end - range.start).ok()?;
+        match exactly(&self.file, len, range.start) {
+            Ok(bytes) => Some(Cow::Owned(bytes)),
             Err(error) => {
                 if let Some(number) = error.raw_os_error() {
                     self.failed.store(number, Ordering::Relaxed);

@@ -77,10 +77,23 @@ pub(super) fn check(
     edits: &[&EditSet],
     listed: &Listed<'_>,
 ) -> Result<(), Unpermitted> {
-    let Some((first, rest)) = edits.split_first() else { return Ok(()) };
+    if edits.is_empty() {
+        return Ok(());
+    }
     // The edit is computed again, which reads the same tables several times.
-    let pieces = Piecewise::new(source);
-    let source: &dyn Source = &pieces;
+    check_piecewise(about, names, &Piecewise::new(source), edits, listed)
+}
+
+/// The same for a file whose small parts can be read several times.
+pub(super) fn check_piecewise(
+    about: &About,
+    names: &Names<'_>,
+    source: &Piecewise<'_>,
+    edits: &[&EditSet],
+    listed: &Listed<'_>,
+) -> Result<(), Unpermitted> {
+    let Some((first, rest)) = edits.split_first() else { return Ok(()) };
+    let source: &dyn Source = source;
     let then = Patched::new(source, first);
     match about.kind {
         Kind::Elf | Kind::Macho => {

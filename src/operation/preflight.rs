@@ -15,7 +15,7 @@ use super::rights;
 use super::times::Times;
 use super::tree::{self, FileId, Name, Place, Stat, Tree};
 use super::{Write, write};
-use crate::bytes::Source;
+use crate::bytes::{Piecewise, Source};
 use crate::plan::{Kind, Lock, RelativePath, Seen};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -60,28 +60,28 @@ pub(super) struct Bench<'a> {
     pub(super) listed: &'a Listed<'a>,
 }
 
-/// Examines one file. Its names must stay within the tree; those in the step are relative to the base.
+/// Examines one file. Its names must stay within the tree; those in the step are relative to the base. All questions
+/// are about the same few tables, which are read once here. Before its first byte changes, the file is read again.
 pub(super) fn prepare(
     bench: &Bench<'_>,
     intent: Intent,
     space: &mut FreeSpace,
 ) -> Result<Prepared, Error> {
     let file = Found::open(bench.tree, &intent)?;
-    file.check(bench.tree, &intent)?;
-    file.require_undo(&intent, bench.listed)?;
-    let is_archive = intent.about.kind == Kind::Wheel;
-    let changes = changes(&file.path, intent.way, &file.source, &intent.new, is_archive)?;
+    let pieces = Piecewise::new(&file.source);
+    file.check(bench.tree, &intent, &pieces)?;
+    file.require_undo(&intent, bench.listed, &pieces)?;
+    let changes = changes(&file, intent.way, &pieces, &intent.new, intent.about.kind)?;
     let names = file.names();
     let is_link = file.link.is_some() || intent.link.is_some();
     let must_be_unopened = intent.unopened || intent.new.size < intent.old.size;
-    let obstacle = match (intent.replace, is_link) {
-        (true, _) => Some(Obstacle::Unsafe),
-        (false, true) => Some(Obstacle::LeavingLink),
-        (false, false) => file.obstacle(&changes, must_be_unopened),
+    let obstacle = match intent.replace {
+        true => Some(Obstacle::Unsafe),
+        false if is_link => Some(Obstacle::LeavingLink),
+        false => file.obstacle(&changes, must_be_unopened),
     };
     let in_place = is_in_place(bench.mode, obstacle, &file.path)?;
     rights::check(bench.tree, &names, &file.metadata, in_place)?;
-
     if let Some(name) = names.first() {
         space.take(
             name.directory(),
@@ -91,10 +91,10 @@ pub(super) fn prepare(
     }
     let directories = times_of_directories(&names)?;
     let mut relative = file.relative_to(bench.base)?.into_iter();
+    let whole = bench.digests.get(intent.path.as_path()).cloned();
+    let whole = whole.or_else(|| digest_of(&pieces, &changes, &intent.new));
     let metadata = file.metadata;
     let times = intent.times.unwrap_or(metadata.times);
-    let whole = bench.digests.get(intent.path.as_path()).cloned();
-    let whole = whole.or_else(|| digest_of(&file.source, &changes, &intent.new));
     let kept = Kept { times: metadata.times };
     let new = State { metadata: Kept { times }, whole, lock: intent.new, link: intent.link };
     Ok(Prepared {
@@ -211,7 +211,7 @@ impl Found {
     }
 
     /// Is it the file that the intent was made for, and may it be edited?
-    fn check(&self, tree: &Tree, intent: &Intent) -> Result<(), Error> {
+    fn check(&self, tree: &Tree, intent: &Intent, bytes: &dyn Source) -> Result<(), Error> {
         let Self { path, stat, places, link, .. } = self;
         let is_another = |seen: &Seen| {
             (seen.id, seen.len, seen.modified) != (stat.id(), stat.len, stat.modified)
@@ -230,7 +230,7 @@ impl Found {
             return Err(Error::Inconsistent { path: path.clone(), why });
         }
         rights::refuse_privileged(path, &self.source, &self.metadata)?;
-        match change(&intent.old, &self.source) {
+        match change(&intent.old, bytes) {
             Some(change) => Err(Error::Changed { path: path.clone(), change }),
             None => Ok(()),
         }
@@ -238,13 +238,18 @@ impl Found {
 
     /// Refuses edits that an undo would not be permitted to revert; the rules are the same in both
     /// directions. A wheel is packed again, and compared before it is restored.
-    fn require_undo(&self, intent: &Intent, listed: &Listed<'_>) -> Result<(), Error> {
+    fn require_undo(
+        &self,
+        intent: &Intent,
+        listed: &Listed<'_>,
+        pieces: &Piecewise<'_>,
+    ) -> Result<(), Error> {
         let Way::Edits(edits) = &intent.way else { return Ok(()) };
         if intent.about.kind == Kind::Wheel {
             return Ok(());
         }
         let names = Names::new(&intent.path, &intent.aliases);
-        let checked = permitted::check(&intent.about, &names, &self.source, &[edits], listed);
+        let checked = permitted::check_piecewise(&intent.about, &names, pieces, &[edits], listed);
         checked.map_err(|change| Error::refused(&self.path, Refusal::NoWayBack { change }))
     }
 
@@ -292,7 +297,7 @@ fn times_of_directories(names: &[&Name]) -> Result<Vec<Times>, Error> {
 
 /// The digest of the whole file after the operation, if it is cheap to compute and the lock does not cover
 /// the whole file anyway.
-fn digest_of(source: &FileSource, changes: &[Change], new: &Lock) -> Option<Digest> {
+fn digest_of(source: &dyn Source, changes: &[Change], new: &Lock) -> Option<Digest> {
     let is_covered = new.ranges.len() == 1 && new.ranges.first() == Some(&(0..new.size));
     if is_covered || source.len().max(new.size) > digest::MAX_BYTES {
         return None;
@@ -305,7 +310,7 @@ fn digest_of(source: &FileSource, changes: &[Change], new: &Lock) -> Option<Dige
 pub(super) fn check_together(
     steps: &[Prepared],
     space: &FreeSpace,
-    store: &Path,
+    (tree, store): (&Tree, &Path),
 ) -> Result<(), Error> {
     let mut seen = BTreeSet::new();
     for step in steps {
@@ -319,37 +324,41 @@ pub(super) fn check_together(
         }
     }
     space.check()?;
-    let tree = Tree::open(Path::new("/"), store)?;
-    match tree.root().enter(OsStr::new(super::home::NAME)) {
+    // Usually the store is at the root of the tree, which is open.
+    let around = match tree.root().path() == store {
+        true => Arc::clone(tree.root()),
+        false => Arc::clone(Tree::open(Path::new("/"), store)?.root()),
+    };
+    match around.enter(OsStr::new(super::home::NAME)) {
         Ok(home) => rights::require_writable(&home),
-        Err(_) => rights::require_writable(tree.root()),
+        Err(_) => rights::require_writable(&around),
     }
 }
 
 /// The changes of a file with their inverses. The old bytes of an archive may be large, so they are not read
 /// for this.
 fn changes(
-    path: &Path,
+    file: &Found,
     way: Way,
-    source: &FileSource,
+    bytes: &dyn Source,
     new: &Lock,
-    is_archive: bool,
+    kind: Kind,
 ) -> Result<Vec<Change>, Error> {
-    let inconsistent = |why| Error::Inconsistent { path: path.to_path_buf(), why };
+    let inconsistent = |why| Error::Inconsistent { path: file.path.clone(), why };
     let changes = match way {
         Way::Changes(changes) => changes,
         Way::Edits(edits) => {
-            let undo = if is_archive {
-                let old: Arc<dyn Source> = Arc::new(source.again()?);
+            let undo = if kind == Kind::Wheel {
+                let old: Arc<dyn Source> = Arc::new(file.source.again()?);
                 edits.invert_in(&old)
             } else {
-                edits.invert(source)
+                edits.invert(bytes)
             };
             let undo = undo.map_err(|_| inconsistent(Contradiction::OtherLength))?;
             vec![Change { edits, undo }]
         }
     };
-    let mut len = source.len();
+    let mut len = bytes.len();
     for change in &changes {
         if change.edits.old_len() != len {
             return Err(inconsistent(Contradiction::OtherLength));
@@ -357,7 +366,7 @@ fn changes(
         len = change.edits.new_len();
     }
     let edits: Vec<_> = changes.iter().map(|change| &change.edits).collect();
-    if !through(source, &edits, &mut |patched| new.matches(patched)) {
+    if !through(bytes, &edits, &mut |patched| new.matches(patched)) {
         return Err(inconsistent(Contradiction::OtherOutcome));
     }
     Ok(changes)

@@ -59,6 +59,9 @@ pub fn recover(
     store: &Store,
     options: &Options<'_>,
 ) -> Result<Option<Recovered>, Error> {
+    if store.is_absent() {
+        return Ok(None);
+    }
     let root = canonical(root)?;
     store.as_owner(|| recover_in(&root, store, options))
 }

@@ -28,6 +28,8 @@ pub struct Store {
     /// The list of a package's files that contains the store, if any. It is looked up only once, because this
     /// reads the file lists of an environment.
     shipped: Arc<OnceLock<Option<PathBuf>>>,
+    /// The ID of the operation for which this process created it.
+    first: Arc<OnceLock<String>>,
     pub(super) disk: Disk,
 }
 
@@ -79,7 +81,8 @@ impl Store {
 
     fn in_directory(directory: PathBuf, disk: Disk) -> Self {
         let top = PathBuf::from("/");
-        Self { directory, top, is_trusted: false, shipped: Arc::default(), disk }
+        let (shipped, first) = Default::default();
+        Self { directory, top, is_trusted: false, shipped, first, disk }
     }
 
     /// The same store, for targets inside the root of another system, to which absolute links are relative.
@@ -104,6 +107,12 @@ impl Store {
     #[must_use]
     pub fn is_created(&self) -> bool {
         is_directory(&self.directory.join(NAME))
+    }
+
+    /// Is there certainly no store yet, so that nothing in it has to be read?
+    pub(super) fn is_absent(&self) -> bool {
+        let home = std::fs::symlink_metadata(self.directory.join(NAME));
+        home.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     }
 
     /// The ID of the pending operation, if any. It was interrupted, or another process is carrying it out.
@@ -131,6 +140,9 @@ impl Store {
     /// # Errors
     /// If the store cannot be read.
     pub fn last(&self) -> Result<Option<String>, Error> {
+        if self.is_absent() {
+            return Ok(None);
+        }
         self.as_reader(|| self.last_id())
     }
 
@@ -282,6 +294,17 @@ impl Store {
     fn concerns(&self, record: &Record, base: &Path) -> bool {
         let other = record.base.as_ref().map_or(&self.directory, |Base(other)| other);
         other == base || canonical(other).is_err()
+    }
+
+    /// Notes the operation for which the store was just created.
+    pub(super) fn note_first(&self, id: &str) {
+        let _ = self.first.set(id.to_owned());
+    }
+
+    /// Was the store created for this operation? Then no other one was before it. Nothing is read for it.
+    #[must_use]
+    pub fn is_new_for(&self, id: &str) -> bool {
+        self.first.get().is_some_and(|first| first == id)
     }
 
     /// Is this the only completed operation in the store? No record is read for it.

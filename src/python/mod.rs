@@ -104,8 +104,8 @@ pub(crate) fn join_lexically(base: &Path, path: &Path) -> PathBuf {
     let whole = base.join(path);
     // Nearly every path is plain, and is used unchanged.
     let bytes = whole.as_os_str().as_encoded_bytes();
-    let has = |part: &[u8]| memchr::memmem::find(bytes, part).is_some();
-    if bytes.starts_with(b"/") && !bytes.ends_with(b"/") && !has(b"//") && !has(b"/.") {
+    let is_odd = |pair: &[u8]| matches!(pair, b"//" | b"/.");
+    if bytes.starts_with(b"/") && !bytes.ends_with(b"/") && !bytes.windows(2).any(is_odd) {
         return whole;
     }
     let mut joined = PathBuf::new();

@@ -4,7 +4,6 @@ use super::distribution::{Distribution, Problem};
 use super::{as_installed, join_lexically, read_whole, record};
 use crate::hashing::QuickMap;
 use crate::vfs::Vfs;
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -29,8 +28,8 @@ pub struct Owner {
 pub struct Owners {
     /// By paths in one spelling, byte for byte.
     files: QuickMap<OsString, Vec<Owner>>,
-    /// Directories that are links, with their targets.
-    links: HashMap<PathBuf, PathBuf>,
+    /// Directories that are links, in one spelling and byte for byte, with their targets.
+    links: QuickMap<OsString, PathBuf>,
 }
 
 impl Owners {
@@ -107,7 +106,8 @@ impl Owners {
     /// Adds the names of files below linked directories: each link, and its target.
     #[must_use]
     pub fn through(mut self, links: impl IntoIterator<Item = (PathBuf, PathBuf)>) -> Self {
-        self.links.extend(links);
+        let spelled = |path: PathBuf| join_lexically(Path::new("/"), &path).into_os_string();
+        self.links.extend(links.into_iter().map(|(link, target)| (spelled(link), target)));
         if self.links.is_empty() {
             return self;
         }
@@ -126,9 +126,11 @@ impl Owners {
         if self.links.is_empty() {
             return path;
         }
-        let behind = path.ancestors().skip(1).find_map(|directory| {
-            let target = self.links.get(directory)?;
-            Some(target.join(path.strip_prefix(directory).ok()?))
+        let bytes = path.as_os_str().as_bytes();
+        let behind = memchr::memrchr_iter(b'/', bytes).find_map(|slash| {
+            let (directory, rest) = bytes.split_at_checked(slash)?;
+            let target = self.links.get(OsStr::from_bytes(directory))?;
+            Some(target.join(OsStr::from_bytes(rest.get(1..)?)))
         });
         behind.unwrap_or(path)
     }

@@ -203,9 +203,8 @@ fn split(record: &[u8], start: usize) -> Result<([Range<usize>; 3], usize), byte
         if record.get(at) == Some(&b'"') {
             at = after_quotes(record, at)?;
         }
-        while !matches!(record.get(at), None | Some(b',' | b'\r' | b'\n')) {
-            at += 1;
-        }
+        let rest = record.get(at..).unwrap_or_default();
+        at += memchr::memchr3(b',', b'\r', b'\n', rest).unwrap_or(rest.len());
         // Fields after the third have no meaning, and are unchanged.
         if let Some(place) = places.next() {
             *place = field..at;

@@ -188,6 +188,12 @@ impl fmt::Display for Unread {
     }
 }
 
+/// May a file open a library, according to the words in it? It is not parsed for this.
+#[must_use]
+pub fn may_open(file: &[u8]) -> bool {
+    reader::may_open(file)
+}
+
 /// Reads files, in order.
 #[must_use]
 pub fn read(files: &[&[u8]]) -> Vec<Result<Source, Unread>> {

@@ -282,7 +282,7 @@ impl Source for Opened {
         }
         let read = |len: usize, at: u64| self.read(len, at);
         if let Some(bytes) = self.pieces.small(self.len, &range, read) {
-            return Some(Cow::Owned(bytes));
+            return Some(bytes);
         }
         // A file that has become shorter is treated like one that was always too short.
         let bytes = self.read(usize::try_from(range.end - range.start).ok()?, range.start)?;
@@ -299,7 +299,7 @@ impl Source for Opened {
 }
 
 /// So many bytes of a file from an offset on.
-fn exactly(file: &File, len: usize, at: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn exactly(file: &File, len: usize, at: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(len);
     while bytes.len() < len {
         let next = at + bytes.len() as u64;

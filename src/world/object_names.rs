@@ -4,7 +4,6 @@ use crate::hashing::QuickSet;
 use memchr::memmem;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
 use std::sync::LazyLock;
 
 /// Directories that contain no objects of the target. Those with a tilde were renamed by pip during
@@ -42,10 +41,21 @@ pub fn stem(name: &[u8]) -> &[u8] {
 /// their own for modules that are libraries, such as `.node`.
 #[must_use]
 pub fn may_hold_object(name: &OsStr) -> bool {
-    may_be_object(name)
-        || Path::new(name).extension().and_then(OsStr::to_str).is_some_and(|ending| {
-            !ENDINGS.contains(ending) && !ENDINGS.contains(ending.to_ascii_lowercase().as_str())
-        })
+    let Some(ending) = ending(name.as_bytes()).filter(|_| !may_be_object(name)) else {
+        return true;
+    };
+    let is_lower = !ending.iter().any(u8::is_ascii_uppercase);
+    str::from_utf8(ending).is_ok_and(|ending| {
+        !ENDINGS.contains(ending)
+            && (is_lower || !ENDINGS.contains(ending.to_ascii_lowercase().as_str()))
+    })
+}
+
+/// What follows the last dot of a name, unless the name begins with it. Names are short, and have few dots: to
+/// prepare a search takes longer than to look at each byte.
+fn ending(name: &[u8]) -> Option<&[u8]> {
+    let dot = name.iter().rposition(|&byte| byte == b'.').filter(|&dot| dot > 0)?;
+    name.get(dot + 1..)
 }
 
 /// May a file of that name be an object? Tens of thousands of files in an environment are not, and
@@ -54,24 +64,24 @@ pub fn may_hold_object(name: &OsStr) -> bool {
 #[must_use]
 pub fn may_be_object(name: &OsStr) -> bool {
     let name = name.as_bytes();
-    if is_named_as_object(name) || memmem::find(name, b".so.").is_some() {
-        return true;
-    }
-    match name.iter().rposition(|&byte| byte == b'.') {
-        None | Some(0) => true,
-        Some(dot) => name
-            .get(dot + 1..)
-            .is_some_and(|suffix| !suffix.is_empty() && suffix.iter().all(u8::is_ascii_digit)),
-    }
+    let Some(ending) = ending(name) else { return true };
+    matches!(ending, b"so" | b"dylib")
+        || !ending.is_empty() && ending.iter().all(u8::is_ascii_digit)
+        || behind_so(name).is_some()
+}
+
+/// What follows the last `.so.` of a name.
+fn behind_so(name: &[u8]) -> Option<&[u8]> {
+    let dots = name.iter().enumerate().rev().filter(|(_, byte)| **byte == b'.');
+    dots.map(|(dot, _)| dot).find_map(|dot| name.get(dot..)?.strip_prefix(b".so."))
 }
 
 /// Is the file named as a shared object: `*.so`, `*.dylib`, or `*.so.` and a version? A `libx.so.LICENSE` is
 /// not.
 pub(crate) fn is_named_as_object(name: &[u8]) -> bool {
-    let version = memmem::rfind(name, b".so.").and_then(|at| name.get(at + 4..));
     name.ends_with(b".so")
         || name.ends_with(b".dylib")
-        || version.is_some_and(|version| {
+        || behind_so(name).is_some_and(|version| {
             !version.is_empty() && version.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
         })
 }

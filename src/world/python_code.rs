@@ -67,6 +67,8 @@ pub struct PythonCode<'a> {
     called: OnceCell<HashMap<String, usize>>,
     /// In which order packages import modules, by their names.
     orders: RefCell<HashMap<String, Rc<Order>>>,
+    /// Whether distributions pass the names of libraries to functions.
+    handed: RefCell<HashMap<(Maker, String), bool>>,
     /// How many bytes may still be read, and parsed.
     unread: Cell<u64>,
     unparsed: Cell<u64>,
@@ -90,6 +92,8 @@ struct File {
     bytes: Vec<u8>,
     /// Its content; `None` if it was not parsed.
     source: OnceCell<Option<Source>>,
+    /// May it open a library, according to its words?
+    may_open: OnceCell<bool>,
 }
 
 /// The question.
@@ -145,6 +149,7 @@ impl<'a> PythonCode<'a> {
             makers: OnceCell::new(),
             called: OnceCell::new(),
             orders: RefCell::default(),
+            handed: RefCell::default(),
             unread: Cell::new(MAX_BYTES),
             unparsed: Cell::new(MAX_PARSED_BYTES),
         }
@@ -184,17 +189,43 @@ impl<'a> PythonCode<'a> {
     #[must_use]
     pub fn hands_over(&self, object: &Object, library: &[u8]) -> bool {
         let Ok(library) = str::from_utf8(library) else { return false };
-        let stem = library.split('.').next().unwrap_or(library);
-        let maker = self.world.maker(object);
-        let Some(package) = maker.and_then(|maker| self.package(&maker)) else { return false };
-        let names = |source: &Source| source.handed.iter().any(|it| it == library || it == stem);
-        let opens = |source: &Source| source.openings.iter().any(|it| it.what == Opened::Unknown);
-        let is_named = self.holding(&package, stem).iter().filter_map(|it| it.source()).any(names);
-        is_named && {
-            let calls = ["load_library", "CDLL", "LoadLibrary", "dlopen"];
-            let files = calls.iter().flat_map(|call| self.holding(&package, call));
-            files.filter_map(|file| file.source()).any(opens)
+        let Some(maker) = self.world.maker(object) else { return false };
+        // Many objects of a distribution lack the same library.
+        let question = (maker, library.to_owned());
+        if let Some(known) = self.handed.borrow().get(&question) {
+            return *known;
         }
+        let hands_over = self.package(&question.0).is_some_and(|package| {
+            let stem = library.split('.').next().unwrap_or(library);
+            let names =
+                |source: &Source| source.handed.iter().any(|it| it == library || it == stem);
+            let opens =
+                |source: &Source| source.openings.iter().any(|it| it.what == Opened::Unknown);
+            let calls = ["load_library", "CDLL", "LoadLibrary", "dlopen"];
+            self.any_holding(&package, &[stem], names) && self.any_holding(&package, &calls, opens)
+        });
+        self.handed.borrow_mut().insert(question, hands_over);
+        hands_over
+    }
+
+    /// Is this true of any file of a package that contains one of these words? No more files are parsed than it
+    /// takes, the shortest ones first.
+    fn any_holding(
+        &self,
+        package: &Package,
+        words: &[&str],
+        is_it: impl Fn(&Source) -> bool,
+    ) -> bool {
+        /// How many files are parsed at once: each time a thread is started.
+        const AT_ONCE: usize = 8;
+        let finders: Vec<_> = words.iter().map(memmem::Finder::new).collect();
+        let holds = |file: &&File| finders.iter().any(|it| it.find(&file.bytes).is_some());
+        let mut files: Vec<&File> = package.files.iter().filter(holds).collect();
+        files.sort_by_key(|file| file.bytes.len());
+        files.chunks(AT_ONCE).any(|files| {
+            self.parse(files);
+            files.iter().filter_map(|file| file.source()).any(&is_it)
+        })
     }
 
     /// Does the code of an object's own distribution open libraries of other distributions through
@@ -460,6 +491,7 @@ impl<'a> PythonCode<'a> {
                 is_package: path.file_name() == Some(OsStr::new("__init__.py")),
                 bytes: bytes.into_owned(),
                 source: if is_parsed { OnceCell::new() } else { OnceCell::from(None) },
+                may_open: OnceCell::new(),
             });
         }
         let by_module = files.iter().enumerate().map(|(at, file)| (file.module.clone(), at));

@@ -481,7 +481,9 @@ impl World {
 
     fn find_owners(&mut self, vfs: &dyn Vfs) {
         let is_object = |path: &[u8]| {
-            Path::new(OsStr::from_bytes(path)).file_name().is_some_and(|name| {
+            // Rows of directories, and other odd ones, do not hold objects.
+            let name = path.rsplit(|&byte| byte == b'/').next().map(OsStr::from_bytes);
+            name.filter(|name| !["", ".", ".."].iter().any(|odd| name == odd)).is_some_and(|name| {
                 object_names::may_hold_object(name)
                     || self.named.iter().any(|named| named.file_name() == Some(name))
             })

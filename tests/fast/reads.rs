@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tfpatch::bytes::Source;
 use tfpatch::diagnosis::diagnose::diagnose;
 use tfpatch::loader::Settings;
@@ -12,37 +13,56 @@ use tfpatch::vfs::{DirEntry, MemVfs, Metadata, Vfs};
 use tfpatch::world::World;
 use tfpatch::world::inventory::Inventory;
 
-/// Files that count how often each is opened.
+/// Files that count how often each is opened, and how often anything is asked of all of them.
 struct Counted {
     files: MemVfs,
     opened: Mutex<BTreeMap<PathBuf, usize>>,
+    calls: AtomicUsize,
+}
+
+impl Counted {
+    fn new(files: MemVfs) -> Self {
+        Self { files, opened: Mutex::default(), calls: AtomicUsize::new(0) }
+    }
+
+    fn counted(&self) -> &MemVfs {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        &self.files
+    }
+
+    /// The number of calls of a diagnosis of a directory.
+    fn calls_for(self, directory: &str) -> usize {
+        let world = World::of_directory(&self, Path::new(directory), None, Settings::default());
+        let _ = diagnose(&self, &world);
+        self.calls.into_inner()
+    }
 }
 
 impl Vfs for Counted {
     fn symlink_metadata(&self, path: &Path) -> io::Result<Metadata> {
-        self.files.symlink_metadata(path)
+        self.counted().symlink_metadata(path)
     }
 
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
-        self.files.metadata(path)
+        self.counted().metadata(path)
     }
 
     fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
-        self.files.read_link(path)
+        self.counted().read_link(path)
     }
 
     fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
-        self.files.read_dir(path)
+        self.counted().read_dir(path)
     }
 
     fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
-        self.files.canonicalize(path)
+        self.counted().canonicalize(path)
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Source + '_>> {
         let real = self.files.canonicalize(path).unwrap_or_else(|_| path.to_owned());
         *self.opened.lock().unwrap().entry(real).or_default() += 1;
-        self.files.open(path)
+        self.counted().open(path)
     }
 }
 
@@ -60,7 +80,7 @@ fn a_library_is_opened_as_often_for_a_hundred_objects_as_for_one() {
             files = files.file(format!("/app/{number}/lib/libapp.so"), tiny("libapp.so"));
         }
         let files = files.symlink("/build", "/app");
-        let files = Counted { files, opened: Mutex::default() };
+        let files = Counted::new(files);
         let world = World::of_directory(&files, Path::new("/app"), None, Settings::default());
         assert_eq!(world.inventory.objects.len(), objects + 1);
         let _ = diagnose(&files, &world);
@@ -70,6 +90,36 @@ fn a_library_is_opened_as_often_for_a_hundred_objects_as_for_one() {
         library.unwrap()
     };
     assert_eq!(opened(1), opened(100));
+}
+
+#[test]
+fn calls_grow_no_faster_than_objects() {
+    let calls = |objects: usize| {
+        let mut files = MemVfs::new().file("/app/deps/libdep.so", tiny("libdep.so"));
+        for number in 0..objects {
+            files = files.file(format!("/app/{}/libapp{number}.so", number % 8), tiny("libapp.so"));
+        }
+        Counted::new(files).calls_for("/app")
+    };
+    let of_one = calls(100) - calls(50);
+    for objects in [100, 200, 400] {
+        let more = calls(2 * objects) - calls(objects);
+        assert!(more * 50 <= of_one * objects * 105 / 100, "{objects}: {more}, {of_one}");
+    }
+}
+
+#[test]
+fn nothing_is_asked_of_files_that_cannot_be_objects() {
+    let calls = |files_of_each: usize| {
+        let names = ["py", "txt", "pyc", "h", "json", "PNG", "dist-info.txt"];
+        let all = (0..files_of_each * 50).map(|number| {
+            let ending = names[number % names.len()];
+            format!("/app/{}/module_{number}.{ending}", number % 50)
+        });
+        let files = all.fold(MemVfs::new(), |files, path| files.file(path, "text"));
+        Counted::new(files).calls_for("/app")
+    };
+    assert_eq!(calls(1), calls(200));
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::findings::cure::{Cure, Install, Search};
 use crate::findings::evidence::Evidence;
 use crate::findings::evidence::opening::{Opening as Seen, OutOfReach, Unfound};
 use crate::findings::finding::{Cause, Finding, fault};
+use crate::hashing::QuickMap;
 use crate::knowledge::tensorflow::{self, DRIVER};
 use crate::loader::{Libc, Resolution, SearchStep};
 use crate::vfs::Vfs;
@@ -24,7 +25,7 @@ use crate::world::program::Program;
 use crate::world::rpath_entry::directory_of;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
@@ -131,10 +132,13 @@ fn out_of_all_reach(
 /// Does an entry, after all its steps upwards, name the end of a directory's path, and more of it than
 /// the last part, which many directories share?
 fn would_lead(entry: &[u8], directory: &Path) -> bool {
+    if !entry.starts_with(b"$ORIGIN/") {
+        return false;
+    }
     let path = Path::new(OsStr::from_bytes(entry));
     let parts = path.components().skip(1);
     let tail: PathBuf = parts.skip_while(|part| *part == Component::ParentDir).collect();
-    entry.starts_with(b"$ORIGIN/") && tail.components().count() > 1 && directory.ends_with(&tail)
+    tail.components().count() > 1 && directory.ends_with(&tail)
 }
 
 /// A process in which an object is loaded that opens others.
@@ -341,7 +345,7 @@ struct Files<'a> {
     entries: RefCell<HashMap<PathBuf, Rc<Entries>>>,
     imports: RefCell<HashMap<PathBuf, bool>>,
     /// Directories with every link resolved; `None` if there is none.
-    real: RefCell<HashMap<PathBuf, Option<PathBuf>>>,
+    real: RefCell<QuickMap<OsString, Option<PathBuf>>>,
 }
 
 /// The different entries of a search path.
@@ -387,26 +391,26 @@ impl Files<'_> {
 
     /// Those of `directories` that an object's search path names.
     fn named(&self, object: &Object, directories: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+        let mut known: QuickMap<OsString, &PathBuf> = QuickMap::default();
+        for directory in directories {
+            for name in std::iter::once(directory.clone()).chain(self.real(directory)) {
+                known.entry(name.into_os_string()).or_insert(directory);
+            }
+        }
         let entries = self.entries(object);
-        let entries = entries.iter();
         entries
+            .iter()
             .filter_map(|entry| directory_of(entry, object.directory()))
-            .filter_map(|directory| self.real(&directory))
-            .filter_map(|real| {
-                directories.iter().find(|known| {
-                    **known == real || self.real(known).is_some_and(|known| known == real)
-                })
-            })
-            .cloned()
+            .filter_map(|directory| known.get(self.real(&directory)?.as_os_str()).copied().cloned())
             .collect()
     }
 
     fn real(&self, directory: &Path) -> Option<PathBuf> {
-        if let Some(known) = self.real.borrow().get(directory) {
+        if let Some(known) = self.real.borrow().get(directory.as_os_str()) {
             return known.clone();
         }
         let real = self.vfs.canonicalize(directory).ok();
-        self.real.borrow_mut().insert(directory.to_owned(), real.clone());
+        self.real.borrow_mut().insert(directory.into(), real.clone());
         real
     }
 }

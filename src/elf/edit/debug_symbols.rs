@@ -25,24 +25,31 @@ pub(in crate::elf) fn edits(
         let size = Sym::size(image.ctx().container) as u64;
         let count = u64::from(row.sh_info).min(row.sh_size / size);
         let last = count.saturating_sub(MAX).max(MAX.min(count));
-        for index in (0..MAX.min(count)).chain(last..count) {
-            let moved = row.sh_offset.checked_add(index * size);
-            edits.extend(moved.and_then(|at| follow(image, sections, new, row, at..at + size)));
+        for indices in [0..MAX.min(count), last..count] {
+            let place = |index: u64| row.sh_offset.checked_add(index * size);
+            let Some((start, end)) = place(indices.start).zip(place(indices.end)) else { continue };
+            // A truncated table has only the symbols before its end.
+            let end = end.min(image.source().len());
+            let Some(bytes) = image.source().get(start..end.max(start)) else { continue };
+            for (bytes, at) in
+                bytes.chunks_exact(size as usize).zip((start..).step_by(size as usize))
+            {
+                edits.extend(follow(image, sections, new, row, (bytes, at..at + size)));
+            }
         }
     }
     edits
 }
 
-/// The edit of the symbol at `range` in the file, which belongs to the symbol table of `row`, if its section
-/// moves.
+/// The edit of the symbol with these bytes, at `range` in the file, which belongs to the symbol table of `row`, if its
+/// section moves.
 fn follow(
     image: &Image<'_>,
     sections: &Sections,
     new: &[SectionHeader],
     row: &SectionHeader,
-    range: Range<u64>,
+    (bytes, range): (&[u8], Range<u64>),
 ) -> Option<Edit> {
-    let bytes = image.source().get(range.clone())?;
     let symbol: Sym = bytes.pread_with(0, image.ctx()).ok()?;
     let section = match symbol.st_shndx {
         index if index == SHN_ABS as usize && is_dynamic(image, sections, row, &symbol) => {
@@ -51,12 +58,15 @@ fn follow(
         index => index,
     };
     let (old, new) = (sections.rows().get(section)?, new.get(section)?);
+    if old.sh_addr == new.sh_addr {
+        return None;
+    }
     let distance = symbol.st_value.checked_sub(old.sh_addr)?;
     let is_loaded_there = loads(image).any(|(_, load)| {
         let load = range_of(load);
         load.start < range.end && range.start < load.end
     });
-    if old.sh_addr == new.sh_addr || distance > old.sh_size || is_loaded_there {
+    if distance > old.sh_size || is_loaded_there {
         return None;
     }
     let mut encoded = bytes.to_vec();

@@ -46,13 +46,20 @@ pub(in crate::elf) fn verify(
     require(has_path, "its search path is the requested one")?;
     strings(image, &new, edits, (wanted, slots))?;
     tables(image, &new, edits)?;
-    let same_needs = same(version_needs(image, wanted), new.version_needs())
-        && same(image.version_definitions(), new.version_definitions());
-    require(same_needs, "it needs and defines the same versions")?;
-    require(
-        same(others(image, wanted), others(&new, &Wanted::default())),
-        "it is read as before otherwise",
-    )?;
+    let (before, after) = (others(image, wanted), others(&new, &Wanted::default()));
+    let same_versions = match (&before, &after) {
+        (Ok(before), Ok(after)) => {
+            before.version_needs == after.version_needs
+                && before.version_definitions == after.version_definitions
+        }
+        // What is malformed elsewhere says nothing about the versions.
+        _ => {
+            same(version_needs(image, wanted), new.version_needs())
+                && same(image.version_definitions(), new.version_definitions())
+        }
+    };
+    require(same_versions, "it needs and defines the same versions")?;
+    require(same(before, after), "it is read as before otherwise")?;
     let same_records = same(version_names(image), version_names(&new));
     require(same_records || wanted.version_files.is_some(), "its version records are the same")?;
     require(
@@ -90,7 +97,9 @@ fn others(image: &Image<'_>, wanted: &Wanted) -> Result<Summary, bytes::Error> {
     if let Some(needed) = &wanted.needed {
         summary.needed.clone_from(needed);
     }
-    summary.version_needs = version_needs(image, wanted)?;
+    if wanted.version_files.is_some() {
+        summary.version_needs = version_needs(image, wanted)?;
+    }
     Ok(summary)
 }
 

@@ -168,7 +168,8 @@ fn without_versions(image: &Image<'_>, gone: &BTreeSet<u16>) -> Result<Option<Ed
 }
 
 /// For each record of `now`, the file that it has in `then`, or `None` if it does not exist there. Records
-/// are matched by file, or else by their versions. Returns `None` if the records of either cannot be read.
+/// are matched by file, or else by their versions. Returns `None` if all are the same, or
+/// the records of either cannot be read.
 pub(in crate::elf) fn renamed(now: &Image<'_>, then: &Image<'_>) -> Option<Vec<Option<Vec<u8>>>> {
     let (now, then) = (now.version_needs().ok()?, then.version_needs().ok()?);
     let has = |needs: &[VersionNeed], file: &[u8]| needs.iter().any(|need| need.file == file);
@@ -179,5 +180,7 @@ pub(in crate::elf) fn renamed(now: &Image<'_>, then: &Image<'_>) -> Option<Vec<O
         }
         others.next_if(|other| other.versions == need.versions).map(|other| other.file.clone())
     });
-    Some(files.collect())
+    let files: Vec<_> = files.collect();
+    let is_same = files.iter().map(Option::as_ref).eq(now.iter().map(|need| Some(&need.file)));
+    (!is_same).then_some(files)
 }

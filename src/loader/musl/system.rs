@@ -5,6 +5,7 @@ use super::super::machine::{Target, is_named_as_musl};
 use crate::elf::{Class, Endian, Image};
 use crate::vfs::{FileKind, Vfs};
 use goblin::elf::header;
+use memchr::memmem;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
@@ -110,8 +111,7 @@ fn path_file(interpreter: &Path, loader: &[u8]) -> Option<PathBuf> {
 
 /// The architecture in the name of the list, which is in the loader.
 fn architecture(loader: &[u8]) -> Option<&[u8]> {
-    let at = loader.windows(PATH_FILE.len()).position(|part| part == PATH_FILE)?;
-    let rest = loader.get(at + PATH_FILE.len()..)?;
+    let rest = loader.get(memmem::find(loader, PATH_FILE)? + PATH_FILE.len()..)?;
     let text = rest.split(|&byte| byte == 0).next()?;
     text.strip_suffix(b".path").filter(|name| name.iter().all(u8::is_ascii_graphic))
 }

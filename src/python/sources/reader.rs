@@ -6,6 +6,7 @@ use super::existence;
 use super::guards::{self, Caught, Use};
 use super::reroutes;
 use super::{Import, Opened, Opening, Reroute, Source, Standing, When};
+use memchr::memmem;
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
     Alias, ExceptHandler, Expr, ExprCall, Stmt, StmtFor, StmtIf, StmtImportFrom, StmtTry, StmtWith,
@@ -533,14 +534,6 @@ impl<'a> Reader<'a> {
         let named = |name: &str| call.arguments.find_keyword(name).map(|it| &it.value);
         let standing = self.standing(call.range.start().to_usize());
         match function {
-            "CDLL" | "PyDLL" | "LoadLibrary" | "load_op_library" | "dlopen" => {
-                let Some(argument) = first.or_else(|| named("name")) else { return };
-                let what = match constants::opened(argument, &self.names) {
-                    Opened::Unknown => self.listed.clone().unwrap_or(Opened::Unknown),
-                    known => known,
-                };
-                self.add_opening(Opening { what, standing });
-            }
             _ if function.trim_matches('_') == "find_library" => {
                 let name = first.and_then(|name| constants::start(name, &self.names));
                 let whole = name.filter(|(_, is_start)| !is_start).map(|(name, _)| name);
@@ -564,6 +557,14 @@ impl<'a> Reader<'a> {
             "load_nvidia_dynamic_lib" => {
                 self.add_opening(Opening { what: Opened::Installed, standing });
             }
+            opener if OPENERS.contains(&opener) => {
+                let Some(argument) = first.or_else(|| named("name")) else { return };
+                let what = match constants::opened(argument, &self.names) {
+                    Opened::Unknown => self.listed.clone().unwrap_or(Opened::Unknown),
+                    known => known,
+                };
+                self.add_opening(Opening { what, standing });
+            }
             "import_module" | "__import__" => {
                 let module = first.and_then(|name| constants::start(name, &self.names));
                 let Some((text, is_start)) = module else { return };
@@ -575,6 +576,16 @@ impl<'a> Reader<'a> {
             _ => {}
         }
     }
+}
+
+/// The functions that open a library, by the last parts of their names.
+const OPENERS: [&str; 6] =
+    ["CDLL", "PyDLL", "LoadLibrary", "load_op_library", "dlopen", "load_library"];
+
+/// May a file open a library? `false` only if it certainly contains no such call. Python compares names that are not
+/// ASCII in another form than they are written.
+pub(super) fn may_open(file: &[u8]) -> bool {
+    !file.is_ascii() || OPENERS.iter().any(|opener| memmem::find(file, opener.as_bytes()).is_some())
 }
 
 /// May a text be the name of a library, with or without its ending?

@@ -95,7 +95,15 @@ impl Remembered {
     pub(super) fn metadata(&self, files: &dyn Look, path: &Path) -> io::Result<Metadata> {
         match Last::of(path) {
             Last::Other => files.file(path),
-            _ => self.known(files, &self.canonicalize(files, path)?),
+            Last::Name(parent, name) => {
+                let real = self.directory(files, parent)?.join(name);
+                let found = self.known(files, &real)?;
+                if found.kind != FileKind::Symlink {
+                    return Ok(found);
+                }
+                self.known(files, &self.way(&real, || files.resolved(&real))?)
+            }
+            Last::Parent(_) => self.known(files, &self.canonicalize(files, path)?),
         }
     }
 

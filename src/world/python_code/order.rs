@@ -3,12 +3,18 @@
 use super::{File, Package, PythonCode, SourceLine};
 use crate::knowledge::import_names;
 use crate::python::distribution::normalized;
-use crate::python::sources::{Import, Opened, Opening, Standing, When};
+use crate::python::sources::{self, Import, Opened, Opening, Standing, When};
 use crate::world::inventory::{Object, Role};
 use crate::world::makers::Maker;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+
+impl File {
+    fn may_open(&self) -> bool {
+        *self.may_open.get_or_init(|| sources::may_open(&self.bytes))
+    }
+}
 
 impl PythonCode<'_> {
     /// The packages at the top level that are always imported before a module: by the packages that
@@ -50,8 +56,10 @@ impl PythonCode<'_> {
                 import.standing.line < first && import.standing.when == When::Always
             };
             for import in imports.filter(is_first) {
+                // Hundreds of modules are imported first, and few of them open anything.
                 let others = package.led_to(file, import).into_iter();
-                let others: Vec<&File> = others.filter(|other| !other.is_package).collect();
+                let others = others.filter(|it| !it.is_package && it.may_open());
+                let others: Vec<&File> = others.collect();
                 self.parse(&others);
                 others.into_iter().for_each(|other| add(other, u32::MAX));
                 self.each_of_others(&package, import, &mut |other| add(other, u32::MAX));

@@ -18,7 +18,6 @@ use crate::world::object_names::{is_named_as_object, stem};
 use crate::world::{self, Question, World};
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
-use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -161,8 +160,12 @@ impl Damage {
         let (mut has_code, mut not_there) = (false, Vec::new());
         let mut copies: HashSet<(PathBuf, Vec<u8>)> = HashSet::new();
         for row in record::rows(&record).map_while(Result::ok) {
-            let path = distribution.path_of(&row);
             has_code |= row.is_code();
+            // Most rows are of such files, and are dropped by their endings before they become paths.
+            if is_dispensable(&row.path) {
+                continue;
+            }
+            let path = distribution.path_of(&row);
             let is_reported = || !reported.is_empty() && reported.contains(path.as_path());
             if !place.is_needed(&path) || is_reported() {
                 continue;
@@ -318,11 +321,16 @@ impl Place {
             let is_among = |names: &[&str]| names.iter().any(|other| other.as_bytes() == name);
             is_among(THINNED_OUT) || is_among(OF_DATA) && !is_object(path)
         });
-        let ending = path.extension().map(OsStr::as_bytes).unwrap_or_default();
-        !is_metadata
-            && !thinned_out
-            && !DISPENSABLE.iter().any(|dispensable| dispensable.as_bytes() == ending)
+        !is_metadata && !thinned_out && !is_dispensable(path.as_os_str().as_bytes())
     }
+}
+
+/// Has the file at a path an ending without which all imports work? None of these is that of an object.
+fn is_dispensable(path: &[u8]) -> bool {
+    let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+    let dot = name.iter().rposition(|&byte| byte == b'.').filter(|&dot| dot > 0);
+    let ending = dot.and_then(|dot| name.get(dot + 1..));
+    ending.is_some_and(|ending| DISPENSABLE.iter().any(|other| other.as_bytes() == ending))
 }
 
 /// The part of a path below a directory, both without superfluous slashes and dots; empty for the directory.
