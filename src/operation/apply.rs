@@ -135,11 +135,8 @@ pub(super) fn execute(
         first => first,
     };
     let Some(Looked { record, judged, is_private }) = looked else { return Ok(None) };
-    if let Err(error) = home.begin(&disk, &record, is_private) {
-        // No file of the target was touched, so a record that was already renamed describes nothing.
-        let _ = home.discard(&disk);
-        return Err(error);
-    }
+    // If it fails, no file of the target was touched, so a record that was already renamed describes nothing.
+    home.begin(&disk, &record, is_private).inspect_err(|_| _ = home.discard(&disk))?;
     let tree = store.tree(root)?;
     let done = store
         .on_files_of(root, || carry_out(&disk, &tree, &record, &judged, options.write))

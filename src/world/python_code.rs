@@ -6,6 +6,7 @@
 
 mod execution;
 pub mod mentions;
+mod openers;
 mod order;
 pub mod standard;
 
@@ -13,7 +14,7 @@ use self::execution::Order;
 use super::World;
 use super::inventory::{Object, Role};
 use super::makers::Maker;
-use crate::python::sources::{self, Import, Opened, Opening, Source, Standing, When};
+use crate::python::sources::{self, Import, Source, Standing, When};
 use crate::vfs::{FileKind, Vfs};
 use memchr::memmem;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -67,7 +68,7 @@ pub struct PythonCode<'a> {
     called: OnceCell<HashMap<String, usize>>,
     /// In which order packages import modules, by their names.
     orders: RefCell<HashMap<String, Rc<Order>>>,
-    /// Whether distributions pass the names of libraries to functions.
+    /// Whether distributions pass the names of libraries to functions, and call a function.
     handed: RefCell<HashMap<(Maker, String), bool>>,
     /// How many bytes may still be read, and parsed.
     unread: Cell<u64>,
@@ -182,77 +183,6 @@ impl<'a> PythonCode<'a> {
         // A module for others to import fails when they import it.
         let is_told = leading.guard.is_some() || leading.force.is_some();
         (is_told || !is_public(module)).then_some(leading)
-    }
-
-    /// Does the code of an object's own distribution pass the name of a library, with or without its ending, to
-    /// some function? Such code opens libraries by paths that constants do not show.
-    #[must_use]
-    pub fn hands_over(&self, object: &Object, library: &[u8]) -> bool {
-        let Ok(library) = str::from_utf8(library) else { return false };
-        let Some(maker) = self.world.maker(object) else { return false };
-        // Many objects of a distribution lack the same library.
-        let question = (maker, library.to_owned());
-        if let Some(known) = self.handed.borrow().get(&question) {
-            return *known;
-        }
-        let hands_over = self.package(&question.0).is_some_and(|package| {
-            let stem = library.split('.').next().unwrap_or(library);
-            let names =
-                |source: &Source| source.handed.iter().any(|it| it == library || it == stem);
-            let opens =
-                |source: &Source| source.openings.iter().any(|it| it.what == Opened::Unknown);
-            let calls = ["load_library", "CDLL", "LoadLibrary", "dlopen"];
-            self.any_holding(&package, &[stem], names) && self.any_holding(&package, &calls, opens)
-        });
-        self.handed.borrow_mut().insert(question, hands_over);
-        hands_over
-    }
-
-    /// Is this true of any file of a package that contains one of these words? No more files are parsed than it
-    /// takes, the shortest ones first.
-    fn any_holding(
-        &self,
-        package: &Package,
-        words: &[&str],
-        is_it: impl Fn(&Source) -> bool,
-    ) -> bool {
-        /// How many files are parsed at once: each time a thread is started.
-        const AT_ONCE: usize = 8;
-        let finders: Vec<_> = words.iter().map(memmem::Finder::new).collect();
-        let holds = |file: &&File| finders.iter().any(|it| it.find(&file.bytes).is_some());
-        let mut files: Vec<&File> = package.files.iter().filter(holds).collect();
-        files.sort_by_key(|file| file.bytes.len());
-        files.chunks(AT_ONCE).any(|files| {
-            self.parse(files);
-            files.iter().filter_map(|file| file.source()).any(&is_it)
-        })
-    }
-
-    /// Does the code of an object's own distribution open libraries of other distributions through
-    /// `cuda.pathfinder`?
-    #[must_use]
-    pub fn opens_installed(&self, object: &Object) -> bool {
-        let maker = self.world.maker(object);
-        let Some(package) = maker.and_then(|maker| self.package(&maker)) else { return false };
-        let files = self.holding(&package, "load_nvidia_dynamic_lib").into_iter();
-        let mut openings = files.filter_map(|file| file.source()).flat_map(|it| &it.openings);
-        openings.any(|opening| opening.what == Opened::Installed)
-    }
-
-    /// Where the code of an installed distribution opens a library by that name alone, for which the loader
-    /// searches.
-    #[must_use]
-    pub fn opener_by_name(&self, library: &str) -> Option<SourceLine> {
-        let all = (0..self.world.inventory.distributions.len()).map(Maker::Distribution);
-        all.filter_map(|maker| self.package(&maker)).find_map(|package| {
-            self.holding(&package, library).into_iter().find_map(|file| {
-                let openings = file.source().into_iter().flat_map(|source| &source.openings);
-                let is_it = |opening: &&Opening| {
-                    matches!(&opening.what, Opened::Name(name) if name == library)
-                };
-                openings.filter(is_it).map(|opening| file.at(opening.standing)).next()
-            })
-        })
     }
 
     /// Does a distribution have no Python code, so that its modules are imported by the code of

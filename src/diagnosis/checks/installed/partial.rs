@@ -74,6 +74,18 @@ impl Moved<'_> {
         moved.collect()
     }
 
+    /// A file that RECORD lists and that does not exist, unless it is a module that is there compiled alone, or is
+    /// imported from elsewhere.
+    fn not_there(&self, own: &Distribution, path: PathBuf, row: &record::Row<'_>) -> Option<Gone> {
+        let is_module = path.extension().is_some_and(|ending| ending == "py");
+        let is_compiled = is_module && self.vfs.metadata(&path.with_extension("pyc")).is_ok();
+        if is_compiled || self.is_imported(&own.site, &path) {
+            return None;
+        }
+        let content = content_of(&path, row);
+        Some(Gone { path, size: row.size, content })
+    }
+
     /// Is a file still imported: from another directory of packages, to which its whole package was moved, or as a
     /// module beside it whose name has another ending?
     fn is_imported(&self, site: &Path, path: &Path) -> bool {
@@ -185,14 +197,7 @@ impl Damage {
                 }
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    // A module may be there compiled alone.
-                    let is_module = path.extension().is_some_and(|ending| ending == "py");
-                    let is_compiled =
-                        is_module && vfs.metadata(&path.with_extension("pyc")).is_ok();
-                    if !is_compiled && !moved.is_imported(&distribution.site, &path) {
-                        let content = content_of(&path, &row);
-                        not_there.push(Gone { path, size: row.size, content });
-                    }
+                    not_there.extend(moved.not_there(distribution, path, &row));
                 }
                 // It is not known whether a file exists that may not be accessed.
                 Err(_) => {}
