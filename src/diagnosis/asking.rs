@@ -69,6 +69,11 @@ impl<'a> Asking<'a> {
         }
     }
 
+    /// What the code of the target says.
+    pub(super) fn code(&self) -> &PythonCode<'a> {
+        &self.code
+    }
+
     /// Is a missing library already loaded when the object that needs it is loaded? It is if it is loaded by
     /// extension modules of a distribution that the object's own distribution requires, since that one is
     /// imported first, or by those of a package that its code imports before. For a plugin its own

@@ -29,7 +29,7 @@ use crate::world::system_libraries::Libraries;
 use crate::world::{Place, Question, World};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The result of a diagnosis.
 #[derive(Debug, Default)]
@@ -137,10 +137,11 @@ pub fn lacked_alone(
         asking: &asking,
         is_alone: true,
     };
-    let refused = seen
-        .refused
-        .iter()
-        .filter_map(|(root, fatal)| Some(refused::of(world, world.inventory.at(root)?, fatal)));
+    let refused = seen.refused.iter().filter_map(|(root, fatal)| {
+        let root = world.inventory.at(root)?;
+        let is_opened = refused::is_opened(world, asking.code(), root, fatal);
+        is_opened.then(|| refused::of(world, root, fatal))
+    });
     let lacked = seen.missing.values().filter(|missing| world.may_edit(&missing.asking.path));
     let left = known.iter().filter(|known| known.is_optional && !known.fixable);
     let left: HashSet<_> = left.map(Finding::question).collect();
@@ -371,7 +372,8 @@ impl Judge<'_> {
         findings.extend(variables::findings(vfs, world, question, programs));
         findings.extend(process_limits::findings(vfs, world, programs, seen));
         findings.extend(files::unreadable(vfs, world, programs));
-        findings.extend(refused::findings(vfs, world, seen));
+        let is_started = |program: &Path| self.asking.is_started(program);
+        findings.extend(refused::findings(world, self.asking.code(), seen, is_started));
         findings.extend(rpath_entries::findings(vfs, world, question));
         findings.extend(files::wrong_arch(vfs, world, programs));
         findings.extend(interpreters::findings(vfs, world, question, &seen.started));

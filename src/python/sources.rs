@@ -8,6 +8,7 @@
 //! Sources are hostile input. A parser by recursive descent overflows its stack on deep nesting, so that
 //! what is nested deeply is not parsed (the `nesting` module), and the rest on a thread with a large stack.
 
+mod calls;
 mod conditions;
 mod constants;
 mod existence;
@@ -20,6 +21,8 @@ mod reroutes;
 mod text;
 
 pub use self::conditions::Holds;
+
+pub use calls::{OPENERS, may_open};
 
 use std::fmt;
 use std::path::PathBuf;
@@ -186,12 +189,6 @@ impl fmt::Display for Unread {
             Self::Syntax => to.write_str("it is not Python 3"),
         }
     }
-}
-
-/// May a file open a library, according to the words in it? It is not parsed for this.
-#[must_use]
-pub fn may_open(file: &[u8]) -> bool {
-    reader::may_open(file)
 }
 
 /// Reads files, in order.

@@ -31,7 +31,12 @@ impl Shadowed {
         let mut shadowed =
             Self { objects: copies_of_standard(vfs, environment, inventory), ..Self::default() };
         let Some(path) = SearchPath::of(vfs, environment) else { return shadowed };
+        // Libraries without modules are loaded by others, wherever they are.
+        let objects = inventory.objects.iter();
+        let modules = objects.filter(|object| object.role == Role::ExtensionModule);
+        let with_modules: HashSet<usize> = modules.filter_map(|it| it.distribution).collect();
         let all = inventory.distributions.iter().enumerate();
+        let all = all.filter(|(index, _)| with_modules.contains(index));
         for (index, found) in all.filter(|(_, found)| path.is_later(&found.site)) {
             let files = found.listed_files(vfs).unwrap_or_default();
             let modules = files.iter().filter(|file| path.is_module(file));
@@ -40,7 +45,12 @@ impl Shadowed {
                 shadowed.distributions.insert(index, first);
             }
         }
-        for object in inventory.objects.iter().filter(|it| path.is_later(&it.path)) {
+        let is_of_modules = |object: &&Object| {
+            object.role == Role::ExtensionModule
+                || object.distribution.is_none_or(|index| with_modules.contains(&index))
+        };
+        let objects = inventory.objects.iter().filter(is_of_modules);
+        for object in objects.filter(|it| path.is_later(&it.path)) {
             let of_its = || {
                 let index = object.distribution.filter(|_| !path.is_importable(&object.path))?;
                 shadowed.distributions.get(&index).cloned()

@@ -20,7 +20,7 @@ use crate::findings::finding::{Cause, Finding};
 use crate::vfs::Vfs;
 use crate::world::inventory::Object;
 use crate::world::program::Program;
-use crate::world::python_code::PythonCode;
+use crate::world::python_code::{PythonCode, Reaction};
 use crate::world::system_libraries::Libraries;
 use crate::world::{Question, World};
 use std::collections::{BTreeSet, HashSet};
@@ -84,7 +84,8 @@ impl Installed {
         let (unfit, unbound) = symbols::findings(vfs, world, programs, seen, &resized);
         findings.extend(unfit);
         let is_told = |object: &Object| unbound.iter().any(|(path, _)| *path == object.path);
-        findings.extend(undefined::findings(vfs, world, programs, seen, &resized, is_told));
+        let undefined = undefined::findings(vfs, world, programs, seen, &resized, is_told);
+        findings.extend(undefined.into_iter().map(|found| with_guard(world, &code, found)));
         findings.extend(data::findings(vfs, world));
         if question.deep {
             findings.extend(deep::findings(vfs, world));
@@ -139,6 +140,14 @@ impl Installed {
             !blamed.contains(&(object.as_path(), Some(library.as_slice()), None))
         });
     }
+}
+
+/// Marks a finding about a module as only worth knowing if Python code continues without the module.
+pub(crate) fn with_guard(world: &World, code: &PythonCode<'_>, found: Finding) -> Finding {
+    let object = world.inventory.at(&found.object).filter(|_| !world.is_named(&found.object));
+    let reaction = object.and_then(|object| code.reaction(object));
+    let is_optional = found.is_optional || matches!(reaction, Some(Reaction::GoesOn(_)));
+    Finding { is_optional, ..found }
 }
 
 /// Is a finding about one of these objects and the library that is noted with it?

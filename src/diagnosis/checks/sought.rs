@@ -46,10 +46,7 @@ pub fn findings(
     let code = PythonCode::new(vfs, world);
     let machine = program.machine();
     let is_there = |name: &String| {
-        let start = match name.contains(".so") {
-            true => name.clone(),
-            false => format!("lib{name}.so"),
-        };
+        let start = file_of(name);
         let mut own = world.inventory.objects.iter();
         own.any(|object| object.name().starts_with(start.as_bytes()))
             || libraries.versioned(start.as_bytes(), machine).is_some()
@@ -65,7 +62,7 @@ pub fn findings(
             };
             let file = world.place(&line.file);
             let sought = Opening::SoughtByCode { file, line: line.line, name: first.clone() };
-            let plain = format!("lib{first}.so").into_bytes();
+            let plain = file_of(first).into_bytes();
             let library =
                 packages::versioned(&plain).map_or(plain, |name| name.as_bytes().to_vec());
             let cure = Cure::Install(Install::WhatShips(library.clone()));
@@ -77,6 +74,11 @@ pub fn findings(
         }
     }
     found
+}
+
+/// The beginning of the file names of a library that code looks for.
+fn file_of(name: &str) -> String {
+    if name.contains(".so") { name.to_owned() } else { format!("lib{name}.so") }
 }
 
 /// Does a distribution consist of little Python code, by its RECORD, that contains the word?

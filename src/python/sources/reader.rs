@@ -1,12 +1,12 @@
 //! The walk over a parsed file, with the context of each statement.
 
+use super::calls::{OPENERS, is_like_a_library, is_like_a_loader};
 use super::conditions::{self, Holds};
 use super::constants::{self, Names, assigned, last_name};
 use super::existence;
 use super::guards::{self, Caught, Use};
 use super::reroutes;
 use super::{Import, Opened, Opening, Reroute, Source, Standing, When};
-use memchr::memmem;
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
     Alias, ExceptHandler, Expr, ExprCall, Stmt, StmtFor, StmtIf, StmtImportFrom, StmtTry, StmtWith,
@@ -559,6 +559,10 @@ impl<'a> Reader<'a> {
             }
             opener if OPENERS.contains(&opener) => {
                 let Some(argument) = first.or_else(|| named("name")) else { return };
+                // The program itself, which is loaded.
+                if argument.is_none_literal_expr() {
+                    return;
+                }
                 let what = match constants::opened(argument, &self.names) {
                     Opened::Unknown => self.listed.clone().unwrap_or(Opened::Unknown),
                     known => known,
@@ -576,25 +580,4 @@ impl<'a> Reader<'a> {
             _ => {}
         }
     }
-}
-
-/// The functions that open a library, by the last parts of their names.
-const OPENERS: [&str; 6] =
-    ["CDLL", "PyDLL", "LoadLibrary", "load_op_library", "dlopen", "load_library"];
-
-/// May a file open a library? `false` only if it certainly contains no such call. Python compares names that are not
-/// ASCII in another form than they are written.
-pub(super) fn may_open(file: &[u8]) -> bool {
-    !file.is_ascii() || OPENERS.iter().any(|opener| memmem::find(file, opener.as_bytes()).is_some())
-}
-
-/// May a text be the name of a library, with or without its ending?
-fn is_like_a_library(text: &str) -> bool {
-    text.starts_with("lib") || text.contains(".so") || text.contains(".dylib")
-}
-
-/// May a function load something, by its name?
-fn is_like_a_loader(function: &str) -> bool {
-    let function = function.to_ascii_lowercase();
-    ["load", "open", "dll", "lib"].iter().any(|part| function.contains(part))
 }

@@ -123,7 +123,9 @@ fn search_in_words(search: &Search, naming: &Naming) -> String {
             format!("choose one: {}", command(&["fix", "--search", "DIR"], naming))
         }
         Search::NameEntry => "choose one: tfpatch rpath add FILE --entry DIR".to_owned(),
-        Search::Dedupe => command(&["fix", "--tidy"], naming),
+        Search::Dedupe => {
+            format!("{}, or tfpatch rpath dedupe FILE", command(&["fix", "--tidy"], naming))
+        }
         Search::RenameDirectory(directory) => {
             format!(
                 "rename {}, as a search path cannot contain ':' or '$'; then run {}",

@@ -45,11 +45,13 @@ impl PythonCode<'_> {
         let sure = self.surely_imported(&package, name);
         let demands = sure.into_iter().filter(|file| asks(file)).filter_map(|file| {
             let source = file.source()?;
-            let is_caught = |standing: Standing| standing.catches_os_error;
-            let mut searches = source.searched.iter().filter(|(_, it)| it.is_sure());
-            let (_, first) = searches.clone().next().filter(|(_, it)| !is_caught(*it))?;
+            let is_caught =
+                |standing: Standing| standing.catches_os_error || standing.catches_import_error;
+            let mut sure = source.searched.iter().filter(|(_, it)| it.is_sure());
+            let (_, first) = sure.next().filter(|(_, it)| !is_caught(*it))?;
             let opened = source.openings.iter().filter_map(|it| it.what.file_name());
-            let names = searches.by_ref().map(|(name, _)| name.clone());
+            // It may try another name where the first one is not found.
+            let names = source.searched.iter().map(|(name, _)| name.clone());
             let names = names.chain(opened.map(str::to_owned)).collect();
             Some(Demand { names, line: file.at(*first) })
         });

@@ -1,7 +1,7 @@
 //! Which libraries the code of packages opens by names and paths that do not stand beside the call.
 
 use super::{File, Package, PythonCode, SourceLine};
-use crate::python::sources::{Opened, Opening, Source};
+use crate::python::sources::{OPENERS, Opened, Opening, Source};
 use crate::world::inventory::Object;
 use crate::world::makers::Maker;
 use memchr::memmem;
@@ -15,9 +15,8 @@ impl PythonCode<'_> {
         let stem = library.split('.').next().unwrap_or(library);
         let names = |source: &Source| source.handed.iter().any(|it| it == library || it == stem);
         let opens = |source: &Source| source.openings.iter().any(|it| it.what == Opened::Unknown);
-        let calls = ["load_library", "CDLL", "LoadLibrary", "dlopen"];
         self.remembered(object, library, |package| {
-            self.any_holding(package, &[stem], names) && self.any_holding(package, &calls, opens)
+            self.any_holding(package, &[stem], names) && self.any_holding(package, &OPENERS, opens)
         })
     }
 

@@ -142,24 +142,38 @@ impl PythonCode<'_> {
         found
     }
 
-    /// Is a module always imported along with a package at the top level of its distribution? Where no code is
-    /// known, it is taken for such.
+    /// May a module be imported along with a package at the top level of its distribution, or is it one itself? An
+    /// import counts whose failure is not caught, whatever conditions it depends on. Where no code is known, the
+    /// module is taken for such.
     #[must_use]
     pub fn is_imported_at_start(&self, module: &Object) -> bool {
         let package = self.world.maker(module).and_then(|maker| self.package(&maker));
         let (Some(package), Some(name)) = (package, self.module_name(module)) else { return true };
-        let starts: Vec<&File> = package.starts().collect();
-        let mut is_imported = starts.is_empty() || package.is_partly_unread;
-        self.each_sure(
-            &package,
-            starts,
-            |standing| standing.may_be_caught,
-            |file, import| {
-                is_imported |= file.imports(import, &name);
-                !is_imported
-            },
-        );
-        is_imported
+        let mut next: Vec<&File> = package.starts().collect();
+        if next.is_empty() || package.is_partly_unread || !name.contains('.') {
+            return true;
+        }
+        let mut seen: HashSet<&str> = HashSet::new();
+        while let Some(file) = next.pop() {
+            if !seen.insert(&file.module) {
+                continue;
+            }
+            self.parse(&[file]);
+            let Some(source) = file.source() else { return true };
+            let counts = |import: &&Import| {
+                let standing = import.standing;
+                matches!(standing.when, When::Always | When::Conditionally)
+                    && !standing.catches_import_error
+            };
+            for import in source.imports.iter().filter(counts) {
+                let may_be = || file.base(import).is_some_and(|base| name.starts_with(&base));
+                if file.imports(import, &name) || import.is_start && may_be() {
+                    return true;
+                }
+                next.extend(package.led_to(file, import));
+            }
+        }
+        false
     }
 
     /// Which libraries a distribution's packages open by their names alone, whatever happens, and where. None where

@@ -91,21 +91,21 @@ def openmp_of_gnu_twice(place):
 
 @case(quick=True)
 def two_blas(place):
-    """a module is linked with one BLAS, and its library with another: the first serves both"""
+    """a module is linked with one BLAS, and its library with that of another package: the first serves both"""
     blas = "int dgemm_(void) { return %d; }"
     first = place.compile("tree/outer/libs/libopenblas.so.0", blas % 1, "-Wl,-soname,libopenblas.so.0")
-    second = place.compile("tree/outer/libs/libmkl_rt.so.2", blas % 2, "-Wl,-soname,libmkl_rt.so.2")
+    second = place.compile("blas/mkl/libs/libmkl_rt.so.2", blas % 2, "-Wl,-soname,libmkl_rt.so.2")
     solver = place.compile(
         "tree/outer/libs/libsolver.so.1",
         "int dgemm_(void); int solver(void) { return dgemm_(); }",
         "-Wl,-soname,libsolver.so.1",
         str(second),
-        "-Wl,-rpath,$ORIGIN",
+        "-Wl,-rpath,$ORIGIN/../../mkl/libs",
     )
     call = (
         "int dgemm_(void); int solver(void);\n---\n"
         "if (dgemm_() == solver()) PySys_WriteStdout(\"one BLAS answers for both\\n\");\n"
     )
     place.module("tree/outer/core.abi3.so", call, str(first), str(solver), "-Wl,-rpath,$ORIGIN/libs")
-    wheel = search_paths.package(place, "outer", "tree")
-    return Trial(search_paths.installed(place, wheel).prefix, "import outer.core")
+    wheels = [search_paths.package(place, "outer", "tree"), search_paths.package(place, "mkl", "blas")]
+    return Trial(search_paths.installed(place, *wheels).prefix, "import outer.core")
