@@ -233,10 +233,8 @@ impl<'a> Asking<'a> {
     /// Did one distribution install both the object and a copy of the library?
     fn are_where_they_were_put(&self, missing: &Missing) -> bool {
         let own = self.world.maker(&missing.asking);
-        let is_listed = |object: &Object| !self.world.owners.of(&object.path).is_empty();
-        let mut copies = self.world.inventory.named(&missing.dependency.name);
-        is_listed(&missing.asking)
-            && copies.any(|copy| self.world.maker(copy) == own && is_listed(copy))
+        !self.world.owners.of(&missing.asking.path).is_empty()
+            && self.installed_copies(missing).any(|copy| self.world.maker(copy) == own)
     }
 
     /// Is a copy of the library among the files that a pattern matches, below a directory if that is known?

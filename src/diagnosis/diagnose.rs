@@ -368,7 +368,7 @@ impl Judge<'_> {
         findings.extend(by_name::findings(vfs, world, question, programs, seen, &opened));
         findings.extend(opened);
         findings.extend(by_code::findings(vfs, world, programs, seen));
-        findings.extend(sought::findings(vfs, world, programs, libraries));
+        findings.extend(sought::findings(vfs, world, programs, libraries, self.asking.code()));
         findings.extend(variables::findings(vfs, world, question, programs));
         findings.extend(process_limits::findings(vfs, world, programs, seen));
         findings.extend(files::unreadable(vfs, world, programs));

@@ -59,10 +59,13 @@ impl OpenSymbols {
     /// Removes the symbols that files define: for each object, by its index, the files that are loaded with
     /// it, by device and inode, and with a path of each. Nothing is known of a file that cannot be read, so an object that is loaded with one counts as
     /// having no undefined symbols.
-    pub(super) fn look_in(&mut self, vfs: &dyn Vfs, files: &[Vec<(FileId, &Path)>]) {
+    pub(super) fn look_in<'f, F>(&mut self, vfs: &dyn Vfs, files: &[F])
+    where
+        F: AsRef<[(FileId, &'f Path)]>,
+    {
         let mut askers: QuickMap<FileId, (&Path, Vec<usize>)> = QuickMap::default();
         for (object, files) in files.iter().enumerate().filter(|(it, _)| !self.is_settled(*it)) {
-            for (id, file) in files {
+            for (id, file) in files.as_ref() {
                 askers.entry(*id).or_insert_with(|| (file, Vec::new())).1.push(object);
             }
         }

@@ -197,8 +197,7 @@ impl Scanner {
             let listed = programs::listed(said);
             self.in_list = listed.is_some();
             if let Some(message) = listed {
-                let words = said.trim_ascii().to_vec();
-                return self.add(Message { words, line: self.log.lines, ..message });
+                return self.add_line(said, message);
             }
         }
         self.in_list = programs::begins_list(said);
@@ -221,14 +220,12 @@ impl Scanner {
                 if memmem::find(line, ORIGINAL).is_some() {
                     self.originals.push(self.log.lines);
                 }
-                let words = said.trim_ascii().to_vec();
-                self.add(Message { words, line: self.log.lines, ..message });
+                self.add_line(said, message);
             }
             None => {
                 self.open = Open::begin(line, self.log.lines);
                 if let Some(message) = programs::library(line).filter(|_| self.open.is_none()) {
-                    let words = said.trim_ascii().to_vec();
-                    self.add(Message { words, line: self.log.lines, ..message });
+                    self.add_line(said, message);
                 }
             }
         }
@@ -271,6 +268,12 @@ impl Scanner {
         if let Some(message) = self.open.take().and_then(Open::finish) {
             self.add(message);
         }
+    }
+
+    /// Adds the message of the current line.
+    fn add_line(&mut self, said: &[u8], message: Message) {
+        let words = said.trim_ascii().to_vec();
+        self.add(Message { words, line: self.log.lines, ..message });
     }
 
     fn add(&mut self, mut message: Message) {

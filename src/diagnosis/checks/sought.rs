@@ -36,6 +36,7 @@ pub fn findings(
     world: &World,
     programs: &[Program<'_>],
     libraries: &Libraries<'_>,
+    code: &PythonCode<'_>,
 ) -> Vec<Finding> {
     let Some(program) = programs.iter().find(|it| it.main.is_some()) else { return Vec::new() };
     if world.wheel.is_some() || program.loader.system().libc == Libc::Musl {
@@ -43,7 +44,6 @@ pub fn findings(
     }
     let native: BTreeSet<usize> =
         world.inventory.objects.iter().filter_map(|object| object.distribution).collect();
-    let code = PythonCode::new(vfs, world);
     let machine = program.machine();
     let is_there = |name: &String| {
         let start = file_of(name);

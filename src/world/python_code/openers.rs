@@ -33,8 +33,8 @@ impl PythonCode<'_> {
         answer
     }
 
-    /// Is this true of any file of a package that contains one of these words? No more files are parsed than it
-    /// takes, the shortest ones first.
+    /// Does any file of a package meet a condition, among those that contain one of these words? The shortest files
+    /// are parsed first, and parsing stops once one does.
     fn any_holding(
         &self,
         package: &Package,

@@ -110,7 +110,7 @@ fn blas(vfs: &dyn Vfs, world: &World, seen: &Seen) -> Vec<Finding> {
     findings.collect()
 }
 
-/// Did one distribution install all of these? Whoever published it has imported it, and has to know.
+/// Did one distribution install all of these? Then its publisher has imported them together.
 fn are_shipped_together<'p>(world: &World, files: impl IntoIterator<Item = &'p Path>) -> bool {
     let owners = files.into_iter().map(|file| world.inventory.at(file)?.distribution);
     let owners: BTreeSet<Option<usize>> = owners.collect();

@@ -153,8 +153,9 @@ fn unbound<'a>(vfs: &dyn Vfs, world: &World, scopes: &[Scope<'a>]) -> Vec<Unboun
     let mut open = OpenSymbols::of(vfs, &objects, |index, name| {
         scopes.get(index).is_none_or(|scope| scope.has_program) || !is_pythons(name)
     });
-    let loaded =
-        scopes.iter().map(|scope| scope.files.iter().map(|(id, file)| (*id, &**file)).collect());
+    let loaded = scopes
+        .iter()
+        .map(|scope| scope.files.iter().map(|(id, file)| (*id, &**file)).collect::<Vec<_>>());
     open.look_in(vfs, &loaded.collect::<Vec<_>>());
     let near = scopes.iter().enumerate().map(|(index, scope)| {
         // Nothing but its own libraries is loaded when a program starts.

@@ -1,7 +1,7 @@
 //! Symbols of extension modules that nothing defines which is loaded with them.
 //!
-//! Whoever publishes a module has imported it. So the symbols are only looked up of modules that were built here or
-//! changed since: those that no RECORD lists as they are.
+//! The publisher of a module has imported it. Only modules that were built here or changed since are examined: those
+//! that no RECORD lists as they are.
 
 use crate::diagnosis::load_report::Seen;
 use crate::diagnosis::loaded::Loaded;
@@ -50,14 +50,12 @@ pub(super) fn findings(
     let loaded = modules.iter().map(|(_, program, loaded)| {
         let main = program.main.iter().flat_map(|main| &main.objects);
         let main = main.map(|object| (object.id, &*object.real));
-        main.chain(loaded.files.iter().map(|(id, file)| (*id, &**file))).collect()
+        main.chain(loaded.files.iter().map(|(id, file)| (*id, &**file))).collect::<Vec<_>>()
     });
     open.look_in(vfs, &loaded.collect::<Vec<_>>());
     // What another object defines may be there if that one was loaded globally, as the documents of its package say.
-    let others = (0..modules.len())
-        .map(|index| if open.is_settled(index) { Vec::new() } else { all_files(world) });
-    let others: Vec<_> = others.collect();
-    open.look_in(vfs, &others);
+    let others = all_files(world);
+    open.look_in(vfs, &vec![others.as_slice(); modules.len()]);
     let unsettled = modules.iter().enumerate().filter(|(index, _)| !open.is_settled(*index));
     unsettled.map(|(index, (object, ..))| finding(world, object, open.names(index))).collect()
 }
