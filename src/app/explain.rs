@@ -77,6 +77,7 @@ impl App {
             seen: Vec::new(),
             from_here: None,
             named: None,
+            symbols: log.messages.iter().any(|message| message.symbol.is_some()),
         };
         if let Some(target) = target {
             let chosen = self.targets(&[target.to_owned()])?.pop();
@@ -118,6 +119,8 @@ struct Places<'a> {
     from_here: Option<Option<usize>>,
     /// The target that the user named: its index in `seen`.
     named: Option<usize>,
+    /// Is a message about a symbol?
+    symbols: bool,
 }
 
 impl Places<'_> {
@@ -238,7 +241,7 @@ impl Places<'_> {
         let ambient = self.app.ambient.as_ref().ok().filter(|_| !self.app.is_elsewhere());
         let python_home = ambient.and_then(|ambient| ambient.python_home.clone());
         let surroundings = Ambient { python_home, ..Ambient::default() };
-        let question = Question { surroundings, ..Question::default() };
+        let question = Question { surroundings, symbols: self.symbols, ..Question::default() };
         let mut diagnosed = Diagnosed::of(&self.app.vfs, world, &question);
         let how = Doctor { settings: self.settings.clone(), question };
         // Without the plan, a repair may be suggested that would be refused.

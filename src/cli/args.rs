@@ -450,7 +450,7 @@ pub struct Explain {
     /// The message, the name of a cause, or - for standard input, such as the log of a run.
     #[arg(value_name = "TEXT|-|CAUSE")]
     pub text: Vec<OsString>,
-    /// Check the message against this environment, directory or file [default: the one that the message names, else the detected one].
+    /// Check the message against this environment, directory or file [default: the one that the message names, else the detected one]. It may also follow a quoted message.
     #[arg(short, long, value_name = "TARGET", value_hint = ValueHint::AnyPath)]
     pub target: Option<PathBuf>,
     /// The loader's environment.

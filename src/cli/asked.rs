@@ -52,6 +52,7 @@ pub fn doctor(session: &Session, options: &Doctor) -> Result<doctor::Doctor, Err
             surroundings: session.surroundings(&options.simulation)?,
             tidy: false,
             deep: options.deep,
+            symbols: false,
         },
     })
 }
@@ -70,6 +71,7 @@ pub fn fix(session: &Session, options: &Fix) -> Result<fix::Fix, Error> {
             surroundings: session.surroundings(&options.simulation)?,
             tidy: options.tidy,
             deep: false,
+            symbols: false,
         },
         planning: planning(&options.repair),
         carrying: Carrying { repaired: options.repaired.clone(), ..carrying },

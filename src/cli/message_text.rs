@@ -41,7 +41,15 @@ pub fn read(text: &[OsString]) -> Result<Given, Error> {
                 return Ok(Given::Cause(cause));
             }
             let text: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
-            messages::read(&mut text.join(&b' ').as_slice())?
+            let log = messages::read(&mut text.join(&b' ').as_slice())?;
+            match words {
+                // The name of a library alone is asked about because it was not found.
+                [word] if log.messages.is_empty() && is_library(word.as_bytes()) => {
+                    let said = [word.as_bytes(), b": cannot open shared object file"].concat();
+                    messages::read(&mut said.as_slice())?
+                }
+                _ => log,
+            }
         }
     };
     if log.messages.is_empty() {
@@ -60,6 +68,9 @@ fn cause(words: &[OsString]) -> Option<Cause> {
 
 fn declined(log: &Log, text: &[OsString]) -> Words {
     match text {
+        [word] if std::fs::metadata(word).is_ok_and(|found| found.is_file()) => {
+            explain::is_called_like_a_file(word.as_bytes())
+        }
         [word] if word.to_str().is_some_and(is_like_a_cause) => {
             explain::neither_message_nor_cause(word.as_bytes())
         }
@@ -75,6 +86,11 @@ fn declined(log: &Log, text: &[OsString]) -> Words {
 fn is_like_a_file(word: &[u8]) -> bool {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-/~+".contains(byte);
     word.iter().all(is_part) && (word.contains(&b'/') || word.contains(&b'.'))
+}
+
+/// Is it the file name of an ELF library?
+fn is_library(word: &[u8]) -> bool {
+    messages::is_library(word) && !word.contains(&b'/') && !word.ends_with(b".dylib")
 }
 
 fn is_like_a_cause(word: &str) -> bool {

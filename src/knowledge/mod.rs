@@ -14,6 +14,7 @@ pub mod packages;
 pub mod releases;
 pub mod saying;
 pub mod sayings;
+mod sayings_of_fragments;
 mod sayings_of_mixtures;
 mod shipped_libraries;
 pub mod standard_modules;

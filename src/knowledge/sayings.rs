@@ -3,7 +3,7 @@
 //! prints the text.
 
 use super::saying::{Saying, Subject};
-use super::sayings_of_mixtures;
+use super::{sayings_of_fragments, sayings_of_mixtures};
 
 const NOTHING: &str = "no action needed";
 
@@ -417,11 +417,22 @@ fn rows() -> impl Iterator<Item = &'static Saying> {
 /// The saying that a line contains, if any.
 #[must_use]
 pub fn find(line: &[u8]) -> Option<&'static Saying> {
+    rows().find(|saying| is_in(saying, line))
+}
+
+/// The saying of which a line contains a part, if it contains nothing else that is known.
+#[must_use]
+pub fn fragment(line: &[u8]) -> Option<&'static Saying> {
+    sayings_of_fragments::SAYINGS.iter().find(|saying| is_in(saying, line))
+}
+
+fn is_in(saying: &Saying, line: &[u8]) -> bool {
     let has = |word: &&str| memchr::memmem::find(line, word.as_bytes()).is_some();
-    rows().find(|saying| saying.words.iter().any(|words| words.iter().all(has)))
+    saying.words.iter().any(|words| words.iter().all(has))
 }
 
 /// The first text of each alternative, one of which is in any matching line.
 pub fn beginnings() -> impl Iterator<Item = &'static str> {
-    rows().flat_map(|saying| saying.words).filter_map(|words| words.first().copied())
+    let all = rows().chain(sayings_of_fragments::SAYINGS);
+    all.flat_map(|saying| saying.words).filter_map(|words| words.first().copied())
 }

@@ -111,7 +111,11 @@ pub(super) const SAYINGS: &[Saying] = &[
                install the build of the program for arm64 (aarch64)",
     },
     Saying {
-        words: &[&["cannot execute binary file: Exec format error"], &["exec format error"]],
+        words: &[
+            &["cannot execute binary file: Exec format error"],
+            &["exec format error"],
+            &["Exec format error"],
+        ],
         subject: Subject::Processor,
         about: "a program for another processor",
         meaning: "the kernel cannot run the program: it is built for another processor, such as an image for arm64 on x86-64, or \

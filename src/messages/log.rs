@@ -224,7 +224,10 @@ impl Scanner {
             }
             None => {
                 self.open = Open::begin(line, self.log.lines);
-                if let Some(message) = programs::library(line).filter(|_| self.open.is_none()) {
+                if self.open.is_none()
+                    && let Some(message) =
+                        programs::library(line).or_else(|| programs::fragment(line))
+                {
                     self.add_line(said, message);
                 }
             }

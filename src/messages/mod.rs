@@ -30,4 +30,5 @@ mod windows;
 
 pub use self::log::{Log, read};
 pub use self::message::*;
+pub use self::programs::is_library;
 pub use self::scanner::leaf;

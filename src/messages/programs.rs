@@ -5,7 +5,7 @@ use super::scanner::{between, leaf};
 use super::{Kind, Message, Speaker, dotnet, glibc};
 use crate::bytes::printable;
 use crate::knowledge::packages;
-use crate::knowledge::saying::Subject;
+use crate::knowledge::saying::{Saying, Subject};
 use crate::knowledge::sayings;
 use memchr::memmem;
 
@@ -13,6 +13,7 @@ use memchr::memmem;
 const NOT_FOUND: &[&str] = &[
     "not found",
     "can't open lib",
+    "cannot open shared object",
     "cannot be loaded",
     "cannot find",
     "can't find",
@@ -44,7 +45,15 @@ const MAX_NAME: usize = 200;
 
 /// The message in the table of sayings that a line contains.
 pub(super) fn saying(line: &[u8]) -> Option<Message> {
-    let saying = sayings::find(line)?;
+    of_saying(sayings::find(line)?, line)
+}
+
+/// A part of a message, as people write it from memory.
+pub(super) fn fragment(line: &[u8]) -> Option<Message> {
+    of_saying(sayings::fragment(line)?, line)
+}
+
+fn of_saying(saying: &'static Saying, line: &[u8]) -> Option<Message> {
     let kind = match saying.subject {
         Subject::Harmless => Kind::Harmless,
         Subject::NotInstalled | Subject::LeftOut => Kind::LibraryNotFound,
@@ -126,7 +135,8 @@ fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Is it the file name of a library: `libNAME.so`, with or without a version, or `libNAME.dylib`?
-fn is_library(name: &[u8]) -> bool {
+#[must_use]
+pub fn is_library(name: &[u8]) -> bool {
     if !name.starts_with(b"lib") || name.len() > MAX_NAME {
         return false;
     }

@@ -261,3 +261,31 @@ fn a_file_of_the_program_that_shadows_a_package_is_named() {
     let answer = explain(dir.path(), &["-"], elsewhere.as_bytes());
     assert!(answer.text(0).contains("rename /home/u/tensorflow.py"), "{answer:#?}");
 }
+
+/// People write parts of messages from memory, and name the target behind the message.
+#[test]
+fn parts_of_messages_and_a_target_behind_them_are_understood() {
+    let dir = open_directory();
+    for (part, says) in [
+        ("GLIBCXX_3.4.30 not found", "LD_LIBRARY_PATH"),
+        ("version 'GLIBC_2.34' not found", "ldd --version"),
+        ("cannot allocate memory in static TLS block", "optional_static_tls"),
+        ("dlopen: cannot load any more object with static TLS", "optional_static_tls"),
+        ("wrong ELF class: ELFCLASS32", "32 bits"),
+        ("OSError: [Errno 8] Exec format error", "another processor"),
+        ("ImportError: libGL.so.1: cannot open shared object", "libgl1"),
+        ("libGL.so.1", "libgl1"),
+    ] {
+        let said = run(dir.path(), &["explain", part]);
+        assert!(said.text(0).contains(says), "{part}: {said:#?}");
+    }
+    let env = wheels::environment(dir.path(), LinkMode::Pip);
+    wheels::break_it(&env);
+    let message = "ImportError: libinner.so.1: cannot open shared object file";
+    let prefix = env.prefix.to_str().unwrap();
+    let behind = run(dir.path(), &["explain", message, prefix]);
+    assert!(behind.text(0).contains("tfpatch fix"), "{behind:#?}");
+    let named = run(dir.path(), &["explain", message, "--target", prefix]);
+    assert_eq!(behind.out, named.out);
+    assert_eq!(explain(dir.path(), &["-", prefix], message.as_bytes()).out, named.out);
+}

@@ -8,13 +8,16 @@ use crate::cli::session::Session;
 use crate::report::explain::{ExplainReport, PageReport, no_message, write, write_markdown};
 use crate::report::json;
 use crate::report::layout::paragraphs;
+use std::ffi::OsString;
+use std::path::Path;
 
 /// Explains a text, or prints the page of a cause.
 ///
 /// # Errors
 /// If the text contains no message, cannot be read, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Explain) -> Result<u8, Error> {
-    let log = match message_text::read(&options.text)? {
+    let (words, target) = words_and_target(options);
+    let log = match message_text::read(words)? {
         Given::Log(log) => log,
         Given::Cause(cause) => {
             match session.format {
@@ -26,8 +29,7 @@ pub fn run(session: &mut Session, options: &Explain) -> Result<u8, Error> {
         }
     };
     let settings = session.loader_settings(&options.simulation)?;
-    let Explanation { messages, is_cut } =
-        &session.app.explain(&log, &settings, options.target.as_deref())?;
+    let Explanation { messages, is_cut } = &session.app.explain(&log, &settings, target)?;
     if messages.is_empty() {
         return Err(no_message(log.lines).into());
     }
@@ -38,4 +40,19 @@ pub fn run(session: &mut Session, options: &Explain) -> Result<u8, Error> {
         _ => write(out, messages, *is_cut, *detail)?,
     }
     Ok(0)
+}
+
+/// The words of the message, and the target: that of `--target`, or a path behind a message in quotes or `-`, where
+/// other commands have it.
+fn words_and_target(options: &Explain) -> (&[OsString], Option<&Path>) {
+    match options.text.as_slice() {
+        [message, path]
+            if options.target.is_none()
+                && (message == "-" || message.as_encoded_bytes().contains(&b' '))
+                && std::fs::metadata(path).is_ok() =>
+        {
+            (std::slice::from_ref(message), Some(Path::new(path)))
+        }
+        words => (words, options.target.as_deref()),
+    }
 }
