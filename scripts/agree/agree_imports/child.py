@@ -7,7 +7,7 @@ import signal
 import sys
 
 out, (first, *others) = open(sys.argv[1], "a"), json.loads(sys.argv[2])
-FEW = 40
+FEW = 100
 # Seconds for one of them.
 LIMIT = 100
 sys.argv[:] = ["-c"]

@@ -147,11 +147,11 @@ class Roots:
         return configuration
 
     def available(self, package, environment):
-        """The pinned version, or the archive's own where a point release has removed that one."""
+        """The pinned version, or the newest of the archive, which the newest of the others need."""
         name, _, version = package.partition("=")
         policy = ["apt-cache", "madison", name]
         versions = subprocess.run(policy, env=environment, capture_output=True, text=True).stdout
-        if version in re.findall(r"\| +(\S+) \|", versions):
+        if re.findall(r"\| +(\S+) \|", versions)[:1] == [version]:
             return package
         self.say(f"{package} has left the archive, its successor is taken")
         return name
