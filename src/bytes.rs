@@ -247,9 +247,11 @@ pub fn printable(bytes: &[u8]) -> String {
 
 /// The same, borrowed where nothing is escaped.
 pub(crate) fn printed(bytes: &[u8]) -> Cow<'_, str> {
-    // Nearly every name is plain, and is used unchanged.
-    if bytes.iter().all(|byte| matches!(byte, b' '..=b'~')) {
-        return String::from_utf8_lossy(bytes);
+    // Nearly every name is plain, and is used unchanged. It is short: without a way out in the middle many of its bytes
+    // are compared at once.
+    let is_odd = bytes.iter().fold(false, |odd, byte| odd | !matches!(byte, b' '..=b'~'));
+    if !is_odd && let Ok(plain) = str::from_utf8(bytes) {
+        return Cow::Borrowed(plain);
     }
     let mut shown = String::with_capacity(bytes.len());
     for character in String::from_utf8_lossy(bytes).chars() {

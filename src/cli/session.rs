@@ -34,6 +34,8 @@ pub struct Session {
     pub is_raw: bool,
     /// Is the output a terminal?
     pub is_terminal: bool,
+    /// Do styles have any effect? They are written, or lines are broken by them.
+    pub is_styled: bool,
     /// The format.
     pub format: Format,
     /// The level of detail.
@@ -77,6 +79,7 @@ impl Session {
         Ok(Self {
             out,
             is_terminal: format == Format::Human && io::stdout().is_terminal(),
+            is_styled: is_styled || terminal.is_some(),
             is_raw: format == Format::Human && !io::stdout().is_terminal(),
             format,
             detail: match (common.quiet, common.verbose) {

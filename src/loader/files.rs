@@ -14,7 +14,7 @@ use std::hash::Hash;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// A file that ends a search: the loader reports it instead of continuing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +64,8 @@ pub(super) struct Names {
     pub(super) soname: Option<Arc<[u8]>>,
     /// The versions that it defines; `None` if it defines none.
     pub(super) versions: Option<QuickSet<Box<[u8]>>>,
+    /// Of each library that versions are needed of, a file that defines them all.
+    pub(super) satisfied: Box<[OnceLock<FileId>]>,
 }
 
 impl Names {
@@ -75,6 +77,7 @@ impl Names {
                 .version_definitions
                 .as_ref()
                 .map(|versions| versions.iter().map(|version| version.as_slice().into()).collect()),
+            satisfied: summary.version_needs.iter().map(|_| OnceLock::new()).collect(),
         }
     }
 }

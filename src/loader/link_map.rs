@@ -1,10 +1,8 @@
 //! What is loaded in a process, by name, soname and file (glibc's `struct link_map`).
 
 use super::files::Fatal;
-use super::searches::Searches;
-use super::{Dependency, FileId, LoadedObject, Resolution, Rule};
+use super::{Dependency, FileId, LoadedObject, Resolution};
 use crate::hashing::QuickMap;
-use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,9 +15,6 @@ pub(super) struct LinkMap<'m> {
     /// `DT_SONAME`, which with glibc becomes a name of an object when it is requested.
     pub(super) sonames: QuickMap<Arc<[u8]>, usize>,
     pub(super) ids: QuickMap<FileId, usize>,
-    /// The directories of objects' tags, by index: each object is asked about for all that it and what it
-    /// loaded need.
-    lists: RefCell<QuickMap<(usize, Rule), Arc<Searches>>>,
 }
 
 /// As many objects are usually loaded with one; maps that grow to that are filled several times.
@@ -46,7 +41,6 @@ impl<'m> LinkMap<'m> {
             names: quick_map(2 * USUAL),
             sonames: quick_map(USUAL),
             ids: quick_map(USUAL),
-            lists: RefCell::default(),
         };
         let mut offset = 0;
         for (number, resolution) in base.iter().enumerate() {
@@ -102,17 +96,6 @@ impl<'m> LinkMap<'m> {
         let (name, &index) = self.sonames.get_key_value(name)?;
         self.names.insert(Arc::clone(name), index);
         Some(index)
-    }
-
-    /// The directories of a tag of an object, as `make` finds them the first time.
-    pub(super) fn list(
-        &self,
-        index: usize,
-        rule: Rule,
-        make: impl FnOnce() -> Arc<Searches>,
-    ) -> Arc<Searches> {
-        let mut lists = self.lists.borrow_mut();
-        Arc::clone(lists.entry((index, rule)).or_insert_with(make))
     }
 
     /// Everything that is loaded, in order.

@@ -248,8 +248,8 @@ impl<'a> Loader<'a> {
         wanted: Wanted,
     ) -> Dependency {
         let mut dependency = Dependency::unresolved(name);
-        let name = match name_asked_for(glibc, map, asker, name, wanted) {
-            Ok(name) => name,
+        let expanded = match expanded(glibc, map, asker, name, wanted) {
+            Ok(expanded) => expanded,
             Err(Refused::Token(fatal)) => {
                 dependency.fatal = Some(fatal.into());
                 return dependency;
@@ -259,15 +259,18 @@ impl<'a> Loader<'a> {
                 return dependency;
             }
         };
-        if map.serving(&name).is_none() && glibc.is_own_name(&self.files, &name) {
+        let name = expanded.as_ref().unwrap_or(name);
+        let mut serving = map.serving(name);
+        if serving.is_none() && glibc.is_own_name(&self.files, name) {
             self.interpreter(glibc, map);
+            serving = map.serving(name);
         }
-        if let Some(object) = map.serving(&name).and_then(|index| map.get(index)) {
+        if let Some(object) = serving.and_then(|index| map.get(index)) {
             dependency.found = Some(object.path.clone());
             dependency.rule = Rule::Loaded;
             return dependency;
         }
-        let search = glibc.search(&self.files, map, asker, &name, wanted);
+        let search = glibc.search(&self.files, map, asker, name, wanted);
         dependency.tried = search.tried;
         dependency.fatal = search.fatal.map(Box::new);
         let Some(hit) = search.hit else { return dependency };
@@ -275,7 +278,7 @@ impl<'a> Loader<'a> {
         dependency.via = hit.via;
         let index = match map.ids.get(&hit.candidate.id) {
             Some(&index) => {
-                map.names.insert(name, index);
+                map.names.insert(Arc::clone(name), index);
                 index
             }
             None => {
@@ -286,7 +289,7 @@ impl<'a> Loader<'a> {
                     dependency.fatal = Some(fatal.into());
                     return dependency;
                 }
-                map.push(object, [hit.name, name], true)
+                map.push(object, [hit.name, Arc::clone(name)], true)
             }
         };
         dependency.found = map.get(index).map(|object| object.path.clone());
@@ -342,24 +345,24 @@ enum Refused {
     Nothing,
 }
 
-/// The name that the loader compares and searches for. In a `DT_NEEDED` the tokens are expanded
-/// before; other names keep theirs.
-fn name_asked_for(
+/// The name that the loader compares and searches for, if it is another one. In a `DT_NEEDED` the tokens are
+/// expanded before; other names keep theirs.
+fn expanded(
     glibc: &Glibc,
     map: &LinkMap<'_>,
     asker: Option<usize>,
-    name: &Arc<[u8]>,
+    name: &[u8],
     wanted: Wanted,
-) -> Result<Arc<[u8]>, Refused> {
+) -> Result<Option<Arc<[u8]>>, Refused> {
     let has_token = wanted == Wanted::Needed && tokens::has_token(name);
     let asking = asker.and_then(|asker| map.get(asker)).filter(|_| has_token);
-    let Some(object) = asking else { return Ok(Arc::clone(name)) };
+    let Some(object) = asking else { return Ok(None) };
     if glibc.is_secure() {
         let message = "DST not allowed in SUID/SGID programs";
         return Err(Refused::Token(Fatal::new(&object.path, message)));
     }
     let is_main = asker == Some(LinkMap::MAIN);
-    glibc.expand(object, is_main, name).map(Into::into).ok_or(Refused::Nothing)
+    glibc.expand(object, is_main, name).map(|it| Some(it.into())).ok_or(Refused::Nothing)
 }
 
 /// Why an object cannot be loaded into a running process.

@@ -61,7 +61,16 @@ impl Leg {
 ///
 /// Subdirectories of `glibc-hwcaps` are among them only where they exist.
 #[derive(Debug, Clone, Default)]
-pub struct Trail(Vec<Part>);
+pub struct Trail(Parts);
+
+/// Most searches end in the first place, and there are hundreds of thousands.
+#[derive(Debug, Clone, Default)]
+enum Parts {
+    #[default]
+    None,
+    One(Part),
+    Many(Vec<Part>),
+}
 
 #[derive(Debug, Clone)]
 enum Part {
@@ -72,7 +81,7 @@ enum Part {
 impl Trail {
     /// The places, in order.
     pub fn steps(&self) -> impl Iterator<Item = SearchStep> {
-        self.0.iter().flat_map(|part| {
+        self.parts().iter().flat_map(|part| {
             let (leg, step) = match part {
                 Part::Leg(leg, whose) => (Some(leg.steps(whose)), None),
                 Part::Step(step) => (None, Some(SearchStep::clone(step))),
@@ -84,7 +93,7 @@ impl Trail {
     /// Was nothing searched?
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.parts().is_empty()
     }
 
     pub(super) fn push_leg(&mut self, leg: Arc<Leg>, whose: Whose) {
@@ -95,11 +104,22 @@ impl Trail {
         self.push(Part::Step(step.into()));
     }
 
-    fn push(&mut self, part: Part) {
-        if self.0.is_empty() {
-            // Most searches end in the first or second place, and there are hundreds of thousands.
-            self.0.reserve_exact(2);
+    fn parts(&self) -> &[Part] {
+        match &self.0 {
+            Parts::None => &[],
+            Parts::One(part) => std::slice::from_ref(part),
+            Parts::Many(parts) => parts,
         }
-        self.0.push(part);
+    }
+
+    fn push(&mut self, part: Part) {
+        self.0 = match std::mem::take(&mut self.0) {
+            Parts::None => Parts::One(part),
+            Parts::One(first) => Parts::Many(vec![first, part]),
+            Parts::Many(mut parts) => {
+                parts.push(part);
+                Parts::Many(parts)
+            }
+        };
     }
 }

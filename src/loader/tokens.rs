@@ -20,10 +20,8 @@ pub struct Tokens<'a> {
 /// Is there a token in `input` that the loader knows?
 #[must_use]
 pub fn has_token(input: &[u8]) -> bool {
-    (0..input.len()).any(|at| {
-        input.get(at) == Some(&b'$')
-            && NAMES.iter().any(|name| token(input.get(at + 1..).unwrap_or_default(), name) > 0)
-    })
+    memchr::memchr_iter(b'$', input)
+        .any(|at| NAMES.iter().any(|name| token(input.get(at + 1..).unwrap_or_default(), name) > 0))
 }
 
 /// The names, in the order in which the loader compares them.

@@ -38,6 +38,11 @@ impl PathText {
 /// A path without `.` and `..`, by its text alone.
 #[must_use]
 pub fn without_dots(path: &Path) -> PathBuf {
+    let bytes = path.as_os_str().as_bytes();
+    let is_dotted = bytes.starts_with(b".") || memchr::memmem::find(bytes, b"/.").is_some();
+    if !is_dotted && !bytes.ends_with(b"/") && memchr::memmem::find(bytes, b"//").is_none() {
+        return path.to_owned();
+    }
     let mut plain = PathBuf::new();
     for component in path.components() {
         match component {

@@ -1,14 +1,17 @@
 //! A resolution as a tree, for people.
 
 use super::findings::{Detail, rule_in_words, write_tried};
+use super::inert::INDENT;
 use super::path_text::without_dots;
 use super::style::{DIM, ERROR, GOOD, counted, paint};
 use crate::bytes::{printable, printed, shown};
 use crate::hashing::{QuickMap, QuickSet};
 use crate::loader::{Closure, Dependency, Rule, SearchStep};
+use anstyle::Style;
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -18,6 +21,8 @@ pub struct Manner<'p> {
     pub flat: bool,
     /// The level of detail.
     pub detail: Detail,
+    /// Are styles written at all? Otherwise they need not be made and left out again, for each of many lines.
+    pub is_styled: bool,
     /// Paths as they are shown to people.
     pub shown: Shown<'p>,
 }
@@ -91,8 +96,10 @@ struct Node<'a> {
 struct View<'a, 'v> {
     out: &'v mut dyn Write,
     manner: &'v Manner<'v>,
-    /// By paths, byte for byte, as indices of `nodes`: a path is looked up once for each line.
+    /// By paths, byte for byte, as indices of `nodes`.
     indices: QuickMap<&'a OsStr, usize>,
+    /// The same by the addresses of paths: one is looked up for each line, and nearly all are shared.
+    addresses: QuickMap<usize, usize>,
     nodes: Vec<Node<'a>>,
     /// Is something missing, of whatever object?
     lacks: bool,
@@ -101,7 +108,7 @@ struct View<'a, 'v> {
     /// How far the current line is indented.
     indent: String,
     /// The current line, in memory that the next one uses again.
-    line: String,
+    line: Vec<u8>,
     /// The parts of a line that are always the same.
     arrow: String,
     dim: [String; 2],
@@ -110,17 +117,20 @@ struct View<'a, 'v> {
 impl<'a, 'v> View<'a, 'v> {
     fn new(out: &'v mut dyn Write, closure: &'a Closure, manner: &'v Manner<'v>) -> Self {
         let count = closure.objects.len();
+        let styled = |style| if manner.is_styled { style } else { Style::new() };
+        let dim = styled(DIM);
         let mut view = Self {
             out,
             manner,
             indices: QuickMap::with_capacity_and_hasher(count, <_>::default()),
+            addresses: QuickMap::with_capacity_and_hasher(count, <_>::default()),
             nodes: Vec::with_capacity(count),
             lacks: false,
             has_repeats: false,
             indent: String::new(),
-            line: String::new(),
-            arrow: format!(" {} ", paint(GOOD, "→")),
-            dim: [DIM.render().to_string(), DIM.render_reset().to_string()],
+            line: Vec::new(),
+            arrow: format!(" {} ", paint(styled(GOOD), "→")),
+            dim: [dim.render().to_string(), dim.render_reset().to_string()],
         };
         for (path, needed) in &closure.objects {
             let at = view.at(path);
@@ -140,11 +150,16 @@ impl<'a, 'v> View<'a, 'v> {
 
     /// The index of the node for a path.
     fn at(&mut self, path: &'a Path) -> usize {
+        let address = path.as_os_str().as_bytes().as_ptr().addr();
+        if let Some(at) = self.addresses.get(&address) {
+            return *at;
+        }
         let next = self.nodes.len();
         let at = *self.indices.entry(path.as_os_str()).or_insert(next);
         if at == next {
             self.nodes.push(Node::default());
         }
+        self.addresses.insert(address, at);
         at
     }
 
@@ -193,7 +208,7 @@ impl<'a, 'v> View<'a, 'v> {
         for (index, dependency) in needed.iter().enumerate() {
             let is_last = index + 1 == count;
             let (fork, deeper) =
-                if is_last { ("└── ", "    ") } else { ("├── ", "│   ") };
+                if is_last { ("└── ", "    ") } else { ("├── ", INDENT) };
             let found = dependency.found.as_deref().map(|path| (path, self.at(path)));
             let at = found.map(|(_, at)| at);
             let next = found.filter(|(_, at)| !self.node(*at).needed.is_empty());
@@ -278,28 +293,29 @@ impl<'a, 'v> View<'a, 'v> {
     ) -> io::Result<()> {
         let mut line = std::mem::take(&mut self.line);
         line.clear();
-        line += &self.indent;
-        line += lead;
-        line += &printed(&dependency.name);
+        line.extend_from_slice(self.indent.as_bytes());
+        line.extend_from_slice(lead.as_bytes());
+        line.extend_from_slice(printed(&dependency.name).as_bytes());
         match (&dependency.found, found) {
             (Some(path), Some(at)) => {
-                line += &self.arrow;
+                line.extend_from_slice(self.arrow.as_bytes());
                 if let Some(node) = self.nodes.get_mut(at) {
-                    line += node.shown.get_or_insert_with(|| self.manner.shown.text(path));
+                    let shown = node.shown.get_or_insert_with(|| self.manner.shown.text(path));
+                    line.extend_from_slice(shown.as_bytes());
                 }
                 self.rule(&mut line, asker, dependency, at, mark);
             }
             _ if dependency.rule == Rule::WeakAbsent => {
-                line.push(' ');
-                line += &paint(DIM, rule_in_words(dependency.rule));
+                line.push(b' ');
+                line.extend_from_slice(paint(DIM, rule_in_words(dependency.rule)).as_bytes());
             }
             _ => {
-                line.push(' ');
-                line += &paint(ERROR, rule_in_words(Rule::NotFound));
+                line.push(b' ');
+                line.extend_from_slice(paint(ERROR, rule_in_words(Rule::NotFound)).as_bytes());
             }
         }
-        line.push('\n');
-        let written = self.out.write_all(line.as_bytes());
+        line.push(b'\n');
+        let written = self.out.write_all(&line);
         self.line = line;
         written
     }
@@ -307,7 +323,7 @@ impl<'a, 'v> View<'a, 'v> {
     /// The end of a line: the rule that found a library, and whose search path it was.
     fn rule(
         &mut self,
-        line: &mut String,
+        line: &mut Vec<u8>,
         asker: &Path,
         dependency: &'a Dependency,
         at: usize,
@@ -321,15 +337,16 @@ impl<'a, 'v> View<'a, 'v> {
             return;
         }
         let [dim, end] = &self.dim;
-        *line += "  ";
-        *line += dim;
-        *line += rule;
+        let mut add = |text: &str| line.extend_from_slice(text.as_bytes());
+        add("  ");
+        add(dim);
+        add(rule);
         if is_news && let Some(via) = dependency.via.as_deref().filter(|via| *via != asker) {
-            *line += " of ";
-            *line += &self.manner.shown.text(via);
+            add(" of ");
+            add(&self.manner.shown.text(via));
         }
-        *line += mark;
-        *line += end;
+        add(mark);
+        add(end);
     }
 
     /// Every location that was searched for a missing library, with the result.

@@ -39,9 +39,9 @@ pub fn run(session: &mut Session, options: &Tree) -> Result<u8, Error> {
 
 /// Writes the trees for people. Nothing is written if a file cannot be resolved.
 fn write(session: &mut Session, flat: bool, how: &app::tree::Tree) -> Result<u8, Error> {
-    let Session { app, out, detail, .. } = session;
+    let Session { app, out, detail, is_styled, .. } = session;
     let place = |path: &Path| app.relative(path);
-    let manner = Manner { flat, detail: *detail, shown: Shown::new(&place) };
+    let manner = Manner { flat, detail: *detail, is_styled: *is_styled, shown: Shown::new(&place) };
     let texts = app.tree(how, |closure| {
         TEXT.with_borrow_mut(|text| {
             text.clear();

@@ -9,12 +9,16 @@ use crate::loader::search_trace::{LegEnd, Trail, Whose};
 use crate::loader::searches::Searches;
 use crate::loader::tokens::{self, Tokens};
 use crate::loader::{LoadedObject, Rule, SearchStep, Settings, StepOutcome, System};
+use std::ops::Deref;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, RwLock};
 
 /// What `ld.so.cache` has for a name: the path, and what comes of trying it.
 type Cached = Option<Arc<Tried>>;
+
+/// An `$ORIGIN`, with searches in directories that depend on it.
+type Originated = (Arc<Path>, Arc<Searches>);
 
 /// A path that was tried.
 struct Tried {
@@ -31,6 +35,9 @@ pub(in crate::loader) struct Glibc {
     /// Of tags and of the variable, by all that their directories depend on: objects that have the same tag
     /// and are in the same directory share the searches.
     lists: RwLock<QuickMap<Vec<u8>, Arc<Searches>>>,
+    /// The same for the tags of objects, by the address of their `$ORIGIN`, which is held, so that no other one has it:
+    /// each object is asked about for all that it and what it loaded need.
+    of_objects: RwLock<QuickMap<(usize, Rule, bool), Originated>>,
     default_dirs: OnceLock<Searches>,
     cached: RwLock<QuickMap<Vec<u8>, Cached>>,
     /// `DT_SONAME` of the loader itself, which every name is compared with.
@@ -70,20 +77,22 @@ impl Search {
         self.hit.is_some() || self.fatal.is_some()
     }
 
-    /// Searches one more list, if the search is not over; `set_user_id`: only for a file with that
-    /// bit.
-    fn look_into(
+    /// Searches one more list, which is only looked for if the search is not over; `set_user_id`: only for a file
+    /// with that bit.
+    fn look_into<S: Deref<Target = Searches>>(
         &mut self,
         files: &Files<'_>,
-        (searches, whose): (&Searches, Whose),
+        list: impl FnOnce() -> Option<(S, Whose)>,
         name: &[u8],
         set_user_id: bool,
     ) {
         const S_ISUID: u32 = 0o4000;
-        let list = &searches.list;
-        if self.is_over() || list.dirs.is_empty() {
+        if self.is_over() {
             return;
         }
+        let Some((searches, whose)) = list().filter(|(it, _)| !it.list.dirs.is_empty()) else {
+            return;
+        };
         let leg = if set_user_id {
             Arc::new(searches.walk(files, name, |candidate| candidate.mode & S_ISUID != 0))
         } else {
@@ -149,6 +158,7 @@ impl Glibc {
             settings,
             hwcaps,
             lists: RwLock::default(),
+            of_objects: RwLock::default(),
             default_dirs: OnceLock::new(),
             cached: RwLock::default(),
             own_name: OnceLock::new(),
@@ -217,19 +227,15 @@ impl Glibc {
 
         if object.is_none_or(|object| object.summary.runpath.is_none()) {
             for index in map.rpath_chain(asker) {
-                if let Some((list, whose)) = self.list_of(files, map, index, Rule::Rpath) {
-                    search.look_into(files, (&list, whose), name, trusted);
-                }
+                let list = || self.list_of(files, map, index, Rule::Rpath);
+                search.look_into(files, list, name, trusted);
             }
         }
-        if let Some(list) = self.library_path(files, map) {
-            let whose = Whose { rule: Rule::LdLibraryPath, via: None };
-            search.look_into(files, (&list, whose), name, trusted);
-        }
-        let runpath = asker.and_then(|asker| self.list_of(files, map, asker, Rule::Runpath));
-        if let Some((list, whose)) = runpath {
-            search.look_into(files, (&list, whose), name, trusted);
-        }
+        let of = |rule| Whose { rule, via: None };
+        let library_path = || Some((self.library_path(files, map)?, of(Rule::LdLibraryPath)));
+        search.look_into(files, library_path, name, trusted);
+        let runpath = || self.list_of(files, map, asker?, Rule::Runpath);
+        search.look_into(files, runpath, name, trusted);
         if !search.is_over()
             && !trusted
             && let Some(cached) = self.cached(files, name)
@@ -239,8 +245,8 @@ impl Glibc {
             search.take(&cached);
         }
         if !nodeflib {
-            let whose = Whose { rule: Rule::DefaultDirs, via: None };
-            search.look_into(files, (self.default_dirs(files), whose), name, trusted);
+            let default_dirs = || Some((self.default_dirs(files), of(Rule::DefaultDirs)));
+            search.look_into(files, default_dirs, name, trusted);
         }
         search
     }
@@ -297,8 +303,12 @@ impl Glibc {
             _ => summary.rpath.as_deref().filter(|_| summary.runpath.is_none()),
         };
         let path = path.filter(|path| !path.is_empty())?;
-        let list =
-            map.list(index, rule, || self.list(files, object, index == LinkMap::MAIN, path, b":"));
+        let is_main = index == LinkMap::MAIN;
+        let key = (Arc::as_ptr(&object.origin).addr(), rule, is_main);
+        let (_, list) = memoised(&self.of_objects, &key, |_| {
+            let list = self.list(files, object, is_main, path, b":");
+            (Arc::clone(&object.origin), list)
+        });
         Some((list, Whose { rule, via: Some(Arc::clone(&object.path)) }))
     }
 

@@ -2,10 +2,11 @@
 //! (`_dl_check_map_versions` of elf/dl-version.c).
 
 use crate::bytes::printable;
+use crate::hashing::QuickSet;
 use crate::loader::files::Fatal;
 use crate::loader::link_map::LinkMap;
 use crate::loader::{LoadedObject, System};
-use std::collections::HashSet;
+use std::cell::LazyCell;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -37,12 +38,11 @@ impl VersionProblem {
 /// versions satisfies every need.
 pub(in crate::loader) fn check(map: &mut LinkMap<'_>, system: &System) -> Vec<Fatal> {
     let mut refused = Vec::new();
-    let missing: HashSet<&[u8]> = map
-        .objects()
-        .flat_map(|object| &object.needed)
-        .filter(|dependency| dependency.found.is_none())
-        .map(|dependency| &*dependency.name)
-        .collect();
+    // Nearly every library that versions are needed of is found.
+    let missing = LazyCell::new(|| {
+        let needed = map.objects().flat_map(|object| &object.needed);
+        needed.filter(|it| it.found.is_none()).map(|it| &*it.name).collect::<QuickSet<_>>()
+    });
     let mut all = Vec::with_capacity(map.own.len());
     for object in &map.own {
         let (problems, reason) = of_object(map, &missing, object);
@@ -56,13 +56,14 @@ pub(in crate::loader) fn check(map: &mut LinkMap<'_>, system: &System) -> Vec<Fa
     refused
 }
 
-fn of_object(
+fn of_object<'m>(
     map: &LinkMap<'_>,
-    missing: &HashSet<&[u8]>,
+    missing: &LazyCell<QuickSet<&'m [u8]>, impl FnOnce() -> QuickSet<&'m [u8]>>,
     object: &LoadedObject,
 ) -> (Vec<VersionProblem>, Option<&'static str>) {
     let mut problems = Vec::new();
-    for need in &object.summary.version_needs {
+    let satisfied = object.names.satisfied.iter();
+    for (need, satisfied) in object.summary.version_needs.iter().zip(satisfied) {
         let Some(provider) = map.named(&need.file) else {
             // A missing library is reported elsewhere.
             if missing.contains(need.file.as_slice()) {
@@ -71,10 +72,19 @@ fn of_object(
             return (problems, Some("Assertion `needed != NULL' failed!"));
         };
         let Some(defined) = &provider.names.versions else { continue };
-        let lacking = need
+        // The same library is found nearly every time.
+        if satisfied.get() == Some(&provider.id) {
+            continue;
+        }
+        let mut lacking = need
             .versions
             .iter()
-            .filter(|version| !version.weak && !defined.contains(version.name.as_slice()));
+            .filter(|version| !version.weak && !defined.contains(version.name.as_slice()))
+            .peekable();
+        if lacking.peek().is_none() {
+            // Another thread may have found another one first.
+            let _ = satisfied.set(provider.id);
+        }
         problems.extend(lacking.map(|version| VersionProblem {
             library: need.file.clone(),
             provider: provider.path.to_path_buf(),
