@@ -91,7 +91,14 @@ impl Absent<'_> {
             |it| matches!(&it.why, Why::Io(error) if error.kind == ErrorKind::PermissionDenied),
         );
         let own = denied.find(|it| is_it(&it.path)).map(|it| it.path.clone());
-        let refused = || tried().find(|step| step.outcome == StepOutcome::Unreadable);
+        // A link that leads back to itself is not readable for anybody.
+        let is_denied = |file: &Path| {
+            self.vfs.open(file).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
+        };
+        let refused = || {
+            let mut unreadable = tried().filter(|step| step.outcome == StepOutcome::Unreadable);
+            unreadable.find(|step| is_denied(&step.path))
+        };
         let path = own.or_else(|| Some(refused()?.path))?;
         let lacking = Lacking::Forbidden { file: self.world.place(&path) };
         Some(self.lacking(Cause::Unreadable, lacking, Cure::RunAsReader))
@@ -196,10 +203,12 @@ impl Absent<'_> {
         });
         let wanted = unmet::requirement(self.world, asking, name).map(Install::Wanted);
         // No package but the wheel contains a library that was renamed for it.
-        let own_release = self.world.inventory.distribution_of(asking);
-        let cure = match own_release.filter(|_| wanted.is_none() && is_renamed(name)) {
-            Some(own) => Cure::reinstall(own),
-            None => Cure::Install(wanted.unwrap_or_else(|| Install::WhatShips(name.to_vec()))),
+        let cure = match wanted {
+            None if is_renamed(name) => match self.world.inventory.distribution_of(asking) {
+                Some(own) => Cure::reinstall(own),
+                None => self.reinstall_owner(&asking.path),
+            },
+            wanted => Cure::Install(wanted.unwrap_or_else(|| Install::WhatShips(name.to_vec()))),
         };
         let parts = other.as_deref().and_then(|other| Some((other.file_name()?, other.parent()?)));
         let Some((there, directory)) = parts else {

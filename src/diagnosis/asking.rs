@@ -4,12 +4,13 @@
 //! Files show what an object needs, but not what a program does. The answers here go as far as
 //! metadata, modules and the layout prove them.
 
+mod opened;
+
 use super::load_report::{Missing, Seen};
 use crate::knowledge::{packages, tensorflow};
 use crate::loader::FileId;
 use crate::python::distribution::Requirement;
 use crate::python::environment::Kind;
-use crate::python::sources::{Opened, Opening, When};
 use crate::python::venv;
 use crate::vfs::Vfs;
 use crate::world::World;
@@ -22,7 +23,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Limits in bytes of the constants that are searched: of one module, and of all modules.
 const MAX_CONSTANTS: u64 = 4 << 20;
@@ -158,96 +159,6 @@ impl<'a> Asking<'a> {
                 || loading.contains(own) && self.code.modules_before(module).into_iter().any(loads)
         };
         modules.peek().is_some() && modules.all(is_before)
-    }
-
-    /// Does the code of the packages around every module that loads the object open the library before it? If it
-    /// opens the files of a directory, the library may be among them, provided it is where their own distribution
-    /// installed it.
-    fn opened_before(&self, missing: &Missing) -> Option<Before> {
-        if missing.root_role != Role::ExtensionModule {
-            return None;
-        }
-        let mut others = self.installed_copies(missing);
-        if others.any(|copy| self.world.maker(copy) != self.world.maker(&missing.asking))
-            && self.code.opens_installed(&missing.asking)
-        {
-            return Some(Before::Only);
-        }
-        let modules = missing.roots.iter().filter_map(|root| self.world.inventory.at(root));
-        let each: Option<Vec<Before>> =
-            modules.map(|module| self.opened_before_module(missing, module)).collect();
-        let each = each.filter(|each| !each.is_empty())?;
-        Some(if each.contains(&Before::Only) { Before::Only } else { Before::Required })
-    }
-
-    /// The same for one module.
-    fn opened_before_module(&self, missing: &Missing, module: &Object) -> Option<Before> {
-        let name = OsStr::from_bytes(&missing.dependency.name);
-        let is_copy = |path: &Path| {
-            let copy = self.world.object_at(self.vfs, path);
-            copy.is_some_and(|copy| {
-                OsStr::from_bytes(copy.soname()) == name || path.file_name() == Some(name)
-            })
-        };
-        let beside = |file: &Path, path: &Path| file.parent().unwrap_or(file).join(path);
-        let is_it = |(opening, file): &(Opening, PathBuf)| match &opening.what {
-            Opened::Listed(None) => true,
-            Opened::Listed(Some((pattern, is_beside))) => {
-                let here = file.parent().filter(|_| *is_beside);
-                self.is_among(missing, pattern, here)
-            }
-            Opened::Beside(path) => is_copy(&beside(file, path)),
-            Opened::Path(path) => is_copy(path),
-            Opened::Somewhere(known) => OsStr::new(known) == name,
-            // The name may stand in a file that is no code.
-            Opened::Unknown => self.comes_with_a_requirement(missing),
-            Opened::Name(_) | Opened::Found(_) | Opened::Installed => false,
-        };
-        let opened = self.code.opened_before(module);
-        let fitting: Vec<&Opening> =
-            opened.iter().filter(|it| is_it(it)).map(|(opening, _)| opening).collect();
-        let is_sure = |opening: &&Opening| {
-            matches!(opening.what, Opened::Beside(_)) && opening.standing.when == When::Always
-        };
-        if fitting.iter().any(is_sure) {
-            return Some(Before::Required);
-        }
-        let is_there =
-            || self.are_where_they_were_put(missing) || self.comes_with_a_requirement(missing);
-        (!fitting.is_empty() && is_there()).then_some(Before::Only)
-    }
-
-    /// Is the library where a distribution installed it that the object's own one requires?
-    fn comes_with_a_requirement(&self, missing: &Missing) -> bool {
-        let Some(own) = self.world.maker(&missing.asking) else { return false };
-        let mut copies = self.installed_copies(missing);
-        copies.any(|copy| self.world.maker(copy).is_some_and(|other| self.requires(&own, &other)))
-    }
-
-    /// The copies of the library that a RECORD lists where they are.
-    fn installed_copies<'s>(&'s self, missing: &'s Missing) -> impl Iterator<Item = &'s Object> {
-        let copies = self.world.inventory.named(&missing.dependency.name);
-        copies.filter(|copy| !self.world.owners.of(&copy.path).is_empty())
-    }
-
-    /// Did one distribution install both the object and a copy of the library?
-    fn are_where_they_were_put(&self, missing: &Missing) -> bool {
-        let own = self.world.maker(&missing.asking);
-        !self.world.owners.of(&missing.asking.path).is_empty()
-            && self.installed_copies(missing).any(|copy| self.world.maker(copy) == own)
-    }
-
-    /// Is a copy of the library among the files that a pattern matches, below a directory if that is known?
-    fn is_among(&self, missing: &Missing, pattern: &Path, from: Option<&Path>) -> bool {
-        let Some(names) = pattern.file_name().map(OsStr::as_bytes) else { return false };
-        self.world.inventory.named(&missing.dependency.name).any(|copy| {
-            let directory = from.and_then(|from| Some(from.join(pattern.parent()?)));
-            let is_there = directory.is_none_or(|directory| {
-                let same = |path: &Path| self.vfs.canonicalize(path).ok();
-                same(&directory).is_some_and(|it| Some(it) == same(copy.directory()))
-            });
-            is_there && matches_pattern(names, copy.name())
-        })
     }
 
     /// Does the code of a module's own distribution open a library in that place, by a path that is built
@@ -429,9 +340,13 @@ impl<'a> Asking<'a> {
         if !self.world.is_imported() || missing.interpreter.is_some() || missing.is_named {
             return false;
         }
+        // It was there when it was installed.
+        if self.was_found(missing) {
+            return false;
+        }
         let is_module = missing.root_role == Role::ExtensionModule;
         if missing.program.is_some() && !is_module {
-            return !self.must_start(missing) && !self.was_found(missing);
+            return !self.must_start(missing);
         }
         // An object that needs a library for a GPU needs it to use the GPU.
         if tensorflow::is_for_gpu(&missing.dependency.name) {
@@ -537,46 +452,4 @@ impl<'a> Asking<'a> {
 /// Is it a module of the standard library that is only used with a display?
 fn is_for_a_display(module: &Object) -> bool {
     module.directory().ends_with("lib-dynload") && packages::is_for_a_display(module.name())
-}
-
-/// Does a name match a pattern of a shell's with `*` and `?`? Other patterns are assumed to match.
-fn matches_pattern(pattern: &[u8], name: &[u8]) -> bool {
-    if pattern.contains(&b'[') {
-        return true;
-    }
-    // The position of the last star, and how much of the name it has matched so far.
-    let (mut at, mut of, mut star) = (0, 0, None);
-    while let Some(&byte) = name.get(of) {
-        match pattern.get(at) {
-            Some(b'*') => {
-                star = Some((at, of));
-                at += 1;
-            }
-            Some(&wanted) if wanted == b'?' || wanted == byte => {
-                at += 1;
-                of += 1;
-            }
-            _ => {
-                let Some((before, taken)) = star else { return false };
-                star = Some((before, taken + 1));
-                (at, of) = (before + 1, taken + 1);
-            }
-        }
-    }
-    pattern.get(at..).is_some_and(|rest| rest.iter().all(|&byte| byte == b'*'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::matches_pattern;
-
-    #[test]
-    fn patterns_are_those_of_a_shell() {
-        for pattern in ["*", "*.so*", "lib*.so.1", "libgone.so.1", "lib????.so.*", "*e.so*1"] {
-            assert!(matches_pattern(pattern.as_bytes(), b"libgone.so.1"), "{pattern}");
-        }
-        for pattern in ["", "*.dll", "lib*.so", "libgone.so", "?libgone.so.1", "libnope*.so*"] {
-            assert!(!matches_pattern(pattern.as_bytes(), b"libgone.so.1"), "{pattern}");
-        }
-    }
 }

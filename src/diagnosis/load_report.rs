@@ -16,7 +16,7 @@ use crate::world::inventory::{Facts, Inventory, Object, Role, summary_of};
 use crate::world::makers::Maker;
 use crate::world::program::Program;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -63,7 +63,7 @@ pub struct Seen {
     /// What is missing, by the object that needs it and the name.
     pub missing: BTreeMap<(PathBuf, Vec<u8>), Missing>,
     /// The files that extension modules load, with the distributions of these modules.
-    pub by_modules: HashMap<(u64, u64), BTreeSet<Maker>>,
+    pub by_modules: QuickMap<(u64, u64), BTreeSet<Maker>>,
     /// Libraries of the target that extension modules would load if these were found.
     sought: HashSet<(u64, u64)>,
     /// Versions that libraries lack, with the object that needs them.
@@ -177,7 +177,7 @@ impl Seen {
         starting: &[PathBuf],
     ) -> Self {
         let mut seen = Self::default();
-        let mut names = Names { vfs, world, known: QuickMap::default() };
+        let mut names = Names { vfs, world, known: QuickMap::default(), held: QuickMap::default() };
         for main in programs.iter().flat_map(|program| &program.main) {
             main.objects.iter().for_each(|it| _ = names.of(it, &mut seen.bindings));
         }
@@ -233,7 +233,7 @@ impl Seen {
             let found = loaded
                 .needed
                 .iter()
-                .map(|it| it.found.as_deref().map(|path| names.file(path, &mut self.bindings)));
+                .map(|it| it.found.as_ref().map(|path| names.file(path, &mut self.bindings)));
             let found: Vec<Option<u32>> = found.collect();
             let answers = loaded.needed.iter().zip(found);
             self.bindings.add_numbered((root_number, number), answers);
@@ -394,6 +394,9 @@ struct Names<'a> {
     world: &'a World,
     /// By the loader's paths, byte for byte.
     known: QuickMap<OsString, Known>,
+    /// By the addresses of these paths, which the loader shares among all that load the object. Each is held, so that
+    /// no other path has its address.
+    held: QuickMap<usize, (Arc<Path>, Known)>,
 }
 
 /// What a loaded object is called.
@@ -410,6 +413,16 @@ impl Names<'_> {
     /// The loader puts `..` and links of search paths into the paths of what it loads. In the target
     /// the object has the path by which the walk found it, elsewhere its real path.
     fn of(&mut self, loaded: &LoadedObject, bindings: &mut Bindings) -> Known {
+        let address = address(&loaded.path);
+        if let Some((_, known)) = self.held.get(&address) {
+            return known.clone();
+        }
+        let known = self.by_path(loaded, bindings);
+        self.held.insert(address, (Arc::clone(&loaded.path), known.clone()));
+        known
+    }
+
+    fn by_path(&mut self, loaded: &LoadedObject, bindings: &mut Bindings) -> Known {
         if let Some(known) = self.known.get(loaded.path.as_os_str()) {
             return known.clone();
         }
@@ -421,7 +434,10 @@ impl Names<'_> {
     }
 
     /// The number of the file that was found by a path of the loader.
-    fn file(&self, path: &Path, bindings: &mut Bindings) -> u32 {
+    fn file(&self, path: &Arc<Path>, bindings: &mut Bindings) -> u32 {
+        if let Some((_, known)) = self.held.get(&address(path)) {
+            return known.real;
+        }
         match self.known.get(path.as_os_str()) {
             Some(known) => known.real,
             None => bindings.number(path),
@@ -441,6 +457,10 @@ impl Names<'_> {
         let same = inventory.of_file(loaded.id).next()?;
         Some(same.path.clone())
     }
+}
+
+fn address(path: &Arc<Path>) -> usize {
+    Arc::as_ptr(path).addr()
 }
 
 /// The object of the inventory at that path, or, for one outside the target, what the loader knows

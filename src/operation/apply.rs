@@ -111,9 +111,6 @@ pub(super) fn execute(
         if intents.is_empty() {
             return Ok(None);
         }
-        if kind != Kind::Revert {
-            store.require_own(root, intents.iter().map(|intent| intent.path.as_path()))?;
-        }
         look_at(root, store, kind, options, intents, id).map(Some)
     };
     // Do not create a store for an operation that will be refused.
@@ -134,7 +131,9 @@ pub(super) fn execute(
         None => look(Some(&guard))?,
         first => first,
     };
-    let Some(Looked { record, judged, is_private }) = looked else { return Ok(None) };
+    let Some(Looked { record, judged, is_private, names }) = looked else { return Ok(None) };
+    // Another tfpatch may have created a store closer to the files before this one could be seen.
+    store.require_own(root, &names)?;
     // If it fails, no file of the target was touched, so a record that was already renamed describes nothing.
     home.begin(&disk, &record, is_private).inspect_err(|_| _ = home.discard(&disk))?;
     let tree = store.tree(root)?;
@@ -170,6 +169,8 @@ struct Looked {
     judged: Vec<Judged>,
     /// Is any of the files not readable by everybody?
     is_private: bool,
+    /// All names of the files, if the store has to be the closest one to them.
+    names: Vec<RelativePath>,
 }
 
 /// Examines all files that the intents change.
@@ -182,6 +183,11 @@ fn look_at(
     id: &dyn Fn(&[Step], Option<&str>) -> String,
 ) -> Result<Looked, Error> {
     let (tree, base) = (store.tree(root)?, store.base(root));
+    let names = match kind {
+        Kind::Revert => Vec::new(),
+        _ => intents.iter().flat_map(Intent::names).cloned().collect(),
+    };
+    store.require_own(root, &names)?;
     // The rows that an operation computes describe the files after the operation.
     let computed = intents.iter().filter(|intent| {
         intent.about.kind == plan::Kind::Record && matches!(intent.way, Way::Edits(_))
@@ -202,7 +208,7 @@ fn look_at(
     let (steps, judged): (Vec<_>, Vec<_>) = prepared.into_iter().map(split).unzip();
     let id = id(&steps, store.last_id()?.as_deref());
     let record = Record::new(kind, options.time, store.recorded(base), steps, id);
-    Ok(Looked { record, judged, is_private })
+    Ok(Looked { record, judged, is_private, names })
 }
 
 fn split(prepared: Prepared) -> (Step, Judged) {

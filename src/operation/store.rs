@@ -9,6 +9,7 @@ use super::nesting::{between, found_above};
 use super::times::Times;
 use super::tree::{Stat, Tree, is_no_directory};
 use super::{lock, owner, shipped};
+use crate::plan::RelativePath;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io;
@@ -335,13 +336,9 @@ impl Store {
     }
 
     /// Fails if files have other stores, which are closer to them: undoing one operation would not know of the other.
-    pub(super) fn require_own<'a>(
-        &self,
-        root: &Path,
-        files: impl Iterator<Item = &'a Path>,
-    ) -> Result<(), Error> {
+    pub(super) fn require_own(&self, root: &Path, files: &[RelativePath]) -> Result<(), Error> {
         let root = canonical(root)?;
-        let files = files.map(|file| root.join(file));
+        let files = files.iter().map(|file| root.join(file.as_path()));
         let directories: BTreeSet<PathBuf> =
             files.filter_map(|it| Some(it.parent()?.join("_"))).collect();
         match directories.iter().find_map(|file| between(&self.directory, file)) {

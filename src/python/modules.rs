@@ -79,6 +79,7 @@ fn file(vfs: &dyn Vfs, environment: &Environment, directory: &Path, name: &[u8])
         match suffix {
             b".py" | b".pyc" => return Found::Importable(path),
             _ if !suffix.starts_with(b".") || !suffix.ends_with(b".so") => {}
+            _ if entry.kind == FileKind::Directory => {}
             _ if takes(suffix) => return Found::Importable(path),
             _ => other = Found::ForAnother(path),
         }

@@ -80,7 +80,10 @@ fn read_lines(
                 found.with_code.push(file.to_owned());
             }
             found.reorders |= memmem::find(line, b"sys.path").is_some();
-            found.mapped.extend(mapped_by(vfs, site, line));
+            if let Some(code) = imported_by(vfs, site, line) {
+                found.reorders |= changes_search_path(&code);
+                found.mapped.extend(mapped_by(vfs, &code));
+            }
             continue;
         }
         let named = line.trim_ascii_end();
@@ -99,14 +102,29 @@ fn read_lines(
     }
 }
 
-/// The packages that a finder knows, which a line of code imports from the same directory.
-fn mapped_by(vfs: &dyn Vfs, site: &Path, line: &[u8]) -> Vec<Mapped> {
-    let code = line.get(b"import ".len()..).unwrap_or_default();
+/// The code of the module in the same directory that a line imports.
+fn imported_by(vfs: &dyn Vfs, site: &Path, line: &[u8]) -> Option<Vec<u8>> {
+    let code = line.get(b"import ".len()..)?;
     let named = code.split(|byte| b";, \t".contains(byte)).find(|word| !word.is_empty());
-    let Some(module) = named.filter(|name| !name.contains(&b'/')) else { return Vec::new() };
+    let module = named.filter(|name| !name.contains(&b'/'))?;
     let file = site.join(OsStr::from_bytes(&[module, b".py"].concat()));
-    let text = read_whole(vfs, &file, sources::MAX_FILE_BYTES).unwrap_or_default();
-    let named = mappings::mapped(&text).into_iter().filter_map(|(module, directory)| {
+    read_whole(vfs, &file, sources::MAX_FILE_BYTES).ok()
+}
+
+/// Does code change `sys.path` other than at its end? The finders of editable installations append to it.
+fn changes_search_path(code: &[u8]) -> bool {
+    const PATH: &[u8] = b"sys.path";
+    memmem::find_iter(code, PATH).any(|at| {
+        let rest = code.get(at + PATH.len()..).unwrap_or_default().trim_ascii_start();
+        let assigned = rest.starts_with(b"[") || rest.starts_with(b"=") && !rest.starts_with(b"==");
+        let methods: [&[u8]; 5] = [b".insert(", b".remove(", b".pop(", b".sort(", b".reverse("];
+        assigned || methods.iter().any(|method| rest.starts_with(method))
+    })
+}
+
+/// The packages that a finder with this code knows.
+fn mapped_by(vfs: &dyn Vfs, code: &[u8]) -> Vec<Mapped> {
+    let named = mappings::mapped(code).into_iter().filter_map(|(module, directory)| {
         let root = directory.ancestors().nth(module.split('.').count())?.to_owned();
         let is_its = root.is_absolute() && root.join(module.replace('.', "/")) == directory;
         (is_its && is_directory(vfs, &directory)).then_some(Mapped { directory, root })

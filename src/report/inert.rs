@@ -138,6 +138,11 @@ fn passing(bytes: &[u8]) -> usize {
     }
 }
 
+/// What stands in front of a line of a tree, for each branch around it that goes on.
+pub(super) const INDENT: &str = "│   ";
+/// Its bytes, whose number is known to the compiler.
+const INDENT_BYTES: &[u8; 6] = INDENT.as_bytes().first_chunk().unwrap();
+
 /// The number of bytes at the start that are plain or drawn. Reports have megabytes of them, so eight are compared at
 /// once: of each byte the highest bit is set if it is not plain, or follows such a byte.
 fn usual(bytes: &[u8]) -> usize {
@@ -154,6 +159,12 @@ fn usual(bytes: &[u8]) -> usize {
                 continue;
             }
             rest = rest.get(odd.trailing_zeros() as usize / 8..).unwrap_or_default();
+        }
+        // Each line of a tree begins with these.
+        while let Some((six, after)) = rest.split_first_chunk()
+            && six == INDENT_BYTES
+        {
+            rest = after;
         }
         rest = match rest {
             [byte, after @ ..] if is_plain(*byte) => after,

@@ -90,7 +90,7 @@ impl Object {
     /// The name by which others need an ELF object: its soname, else the file's.
     #[must_use]
     pub fn soname(&self) -> &[u8] {
-        self.elf().and_then(|summary| summary.soname.as_deref()).unwrap_or(self.name())
+        self.elf().and_then(|summary| summary.soname.as_deref()).unwrap_or_else(|| self.name())
     }
 
     /// The file's name alone.

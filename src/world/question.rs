@@ -16,4 +16,6 @@ pub struct Question {
     pub tidy: bool,
     /// Are whole files read, to compare them with RECORDs and signatures?
     pub deep: bool,
+    /// Are the symbols of all modules looked up, and not only of those that were built here or changed?
+    pub symbols: bool,
 }

@@ -213,3 +213,20 @@ fn entries_that_make_space_are_announced() {
     );
     assert!(env.runs("import pkg._fast"));
 }
+
+/// It is searched now, and not where the variable is not set.
+#[test]
+fn what_only_a_variable_leads_to_is_said_to_depend_on_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let below = env.below();
+    let library = env.library(&format!("{below}/libs/libhere.so.1"), "libhere.so.1", &[], &[]);
+    for module in ["here/_first", "here/_second"] {
+        env.module(module, &["libhere.so.1"], &[]);
+    }
+    let mut under = command(dir.path());
+    let said = under.args(["doctor", "env"]).env("LD_LIBRARY_PATH", library.parent().unwrap());
+    let said = String::from_utf8(said.output().unwrap().stdout).unwrap();
+    assert!(said.contains("found only through LD_LIBRARY_PATH"), "{said}");
+    assert!(!said.contains("which is not searched"), "{said}");
+}

@@ -1,6 +1,6 @@
 //! Modules whose libraries are all found, and that the loader refuses. Each time the interpreter says it first.
 
-use crate::support::command::{Ran, run};
+use crate::support::command::{Ran, command, run};
 use crate::support::environments::{Environment, empty};
 use crate::support::wheels;
 use std::fs;
@@ -123,6 +123,129 @@ fn a_symbol_that_nothing_defines_is_an_error() {
     // The module says that it does not start where the function returns something.
     let said = error(&env, &format!("{code}; import here._here"));
     assert!(!said.contains("undefined symbol"), "{said}");
+    assert_sound(&env);
+}
+
+/// Nothing but the times of the files shows that a module was changed.
+#[test]
+fn a_module_that_was_changed_after_its_installation_is_examined() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let library = format!("{}/here/libhere.so.1", env.below());
+    env.library(&library, "libhere.so.1", &[], &[]);
+    let module = env.module("here/_here", &["libhere.so.1"], &["-Wl,-rpath,$ORIGIN"]);
+    let init = env.site.join("here/__init__.py");
+    fs::write(&init, "").unwrap();
+    let files = ["here/__init__.py", "here/_here.abi3.so", "here/libhere.so.1"];
+    env.distribution("here", &[], &files);
+    assert!(env.runs("import here._here"));
+    assert_sound(&env);
+    wheels::run(Command::new("patchelf").args(["--remove-needed", "libhere.so.1"]).arg(&module));
+    // The size is what it was, as for most files.
+    let record = env.distribution("here", &[], &files).join("RECORD");
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+    let date =
+        |path: &Path| fs::File::options().append(true).open(path).unwrap().set_modified(long_ago);
+    for path in [&init, &record] {
+        date(path).unwrap();
+    }
+    let message = error(&env, "import here._here");
+    assert!(message.contains("undefined symbol"), "{message}");
+    let told = "here/_here.abi3.so has undefined symbols";
+    let said = doctor(&env);
+    assert!(said.text(1).contains(told), "{said:#?}");
+    // In a copy all files are new. One that is named, or that an error names, is examined.
+    fs::write(&init, "").unwrap();
+    assert_sound(&env);
+    let named = format!("env/{}/here/_here.abi3.so", env.below());
+    let said = run(dir.path(), &["doctor", &named]);
+    assert!(said.text(1).contains("has undefined symbols"), "{said:#?}");
+    let said = run(dir.path(), &["explain", &message, "env"]);
+    assert!(said.out.contains("that no library which it loads defines"), "{said:#?}");
+}
+
+/// All modules of a distribution lack the same. Each is judged where it was named, or is in an error.
+#[test]
+fn each_module_that_lacks_symbols_is_an_error_where_it_was_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let library = format!("{}/here/libhere.so.1", env.below());
+    let library = env.library(&library, "libhere.so.1", &[], &[]);
+    for module in ["here/_first", "here/_second"] {
+        env.module(module, &["libhere.so.1"], &["-Wl,-rpath,$ORIGIN", "-Wl,--enable-new-dtags"]);
+    }
+    fs::write(env.site.join("here/__init__.py"), "").unwrap();
+    let files = ["here/_first.abi3.so", "here/_second.abi3.so", "here/libhere.so.1"];
+    env.distribution("here", &[], &files);
+    let other = dir.path().join("other");
+    fs::create_dir(&other).unwrap();
+    let stub = other.join("libhere.so.1");
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-shared", "-x", "c", "/dev/null", "-Wl,-soname,libhere.so.1", "-o"]).arg(&stub);
+    wheels::run(&mut gcc);
+    // A variable that leads to the other one is all that is wrong.
+    let mut under = command(dir.path());
+    let said = under.args(["doctor", "env"]).env("LD_LIBRARY_PATH", &other).output();
+    let said = String::from_utf8(said.unwrap().stdout).unwrap();
+    assert!(said.contains("env_override") && !said.contains("missing_symbol"), "{said}");
+    fs::copy(&stub, &library).unwrap();
+    let message = error(&env, "import here._second");
+    assert!(message.contains("undefined symbol: libhere"), "{message}");
+    assert_eq!(doctor(&env).status, 1);
+    let named = format!("env/{}/here/_second.abi3.so", env.below());
+    let said = run(dir.path(), &["doctor", &named]);
+    assert!(said.text(1).contains("_second.abi3.so"), "{said:#?}");
+    let said = run(dir.path(), &["explain", &message]);
+    assert!(said.out.contains("_second.abi3.so needs 1 symbol"), "{said:#?}");
+}
+
+/// What is mounted into a container and does not exist becomes a directory.
+#[test]
+fn a_directory_in_place_of_a_module_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let module = env.module("here/_here", &[], &[]);
+    fs::write(env.site.join("here/__init__.py"), "").unwrap();
+    env.distribution("here", &[], &["here/__init__.py", "here/_here.abi3.so"]);
+    assert_sound(&env);
+    fs::remove_file(&module).unwrap();
+    fs::create_dir(&module).unwrap();
+    let message = error(&env, "import here._here");
+    assert!(message.contains("No module named 'here._here'"), "{message}");
+    let said = doctor(&env);
+    assert!(said.text(1).contains("here/_here.abi3.so is missing"), "{said:#?}");
+    let said = run(dir.path(), &["explain", &message, "env"]);
+    assert!(!said.out.contains("is installed in this environment"), "{said:#?}");
+}
+
+/// A link that leads back to itself is not a matter of rights.
+#[test]
+fn a_link_to_itself_is_readable_for_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let library = format!("{}/here/libhere.so.1", env.below());
+    let library = env.library(&library, "libhere.so.1", &[], &[]);
+    env.module("here/_here", &["libhere.so.1"], &["-Wl,-rpath,$ORIGIN"]);
+    fs::remove_file(&library).unwrap();
+    std::os::unix::fs::symlink("libhere.so.1", &library).unwrap();
+    assert!(!env.runs("import here._here"));
+    let said = doctor(&env);
+    assert!(!said.text(1).contains("as a user who can read it"), "{said:#?}");
+}
+
+/// What a package loads for all to see need not lie in the target.
+#[test]
+fn a_symbol_of_a_library_that_the_package_opens_before_is_no_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    env.module_that_calls("here/_here", "zlibVersion");
+    let package = env.site.join("here/__init__.py");
+    fs::write(&package, "from . import _here\n").unwrap();
+    assert!(error(&env, "import here").contains("undefined symbol: zlibVersion"));
+    assert!(doctor(&env).text(1).contains("(zlibVersion)"));
+    let code = "import ctypes\nctypes.CDLL('libz.so.1', ctypes.RTLD_GLOBAL)\nfrom . import _here\n";
+    fs::write(&package, code).unwrap();
+    assert!(!error(&env, "import here").contains("undefined symbol"));
     assert_sound(&env);
 }
 

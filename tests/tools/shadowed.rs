@@ -75,6 +75,12 @@ fn the_order_of_the_directories_decides() {
     fs::write(env.site.join("more.pth"), format!("{}\n{code}", more.display())).unwrap();
     assert!(!env.runs(IMPORT));
     assert_eq!(doctor(dir, None).status, 1);
+    // So does that of a module that the line imports.
+    let code = code.replace(';', "\n").replace("\n ", "\n");
+    fs::write(env.site.join("sorts.py"), code).unwrap();
+    fs::write(env.site.join("more.pth"), format!("{}\nimport sorts\n", more.display())).unwrap();
+    assert!(!env.runs(IMPORT));
+    assert_eq!(doctor(dir, None).status, 1);
 }
 
 /// A directory without code is joined with others of its name, and so is a package that says so.
@@ -121,4 +127,24 @@ fn copies_of_standard_modules_are_not_imported() {
     fs::remove_file(env.site.join("deployed/__init__.py")).unwrap();
     let told = doctor(dir, None);
     assert!(told.text(0).contains("no action needed: shadowed by "), "{told:#?}");
+}
+
+/// Where code of a `.pth` file leads is not known, so a package that is gone may be there.
+#[test]
+fn a_package_may_be_in_a_directory_that_code_adds() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    env.module("pkg/_fast", &[], &[]);
+    fs::write(env.site.join("pkg/__init__.py"), "").unwrap();
+    env.distribution("pkg", &[], &["pkg/__init__.py", "pkg/_fast.abi3.so"]);
+    let more = dir.path().join("more");
+    fs::create_dir(&more).unwrap();
+    fs::rename(env.site.join("pkg"), more.join("pkg")).unwrap();
+    assert!(!env.runs("import pkg._fast"));
+    assert_eq!(doctor(dir.path(), None).status, 1);
+    let code = format!("import sys; sys.path.append({:?})\n", more.to_str().unwrap());
+    fs::write(env.site.join("more.pth"), code).unwrap();
+    assert!(env.runs("import pkg._fast"));
+    let said = doctor(dir.path(), None);
+    assert!(said.text(0).contains("warning  pkg/"), "{said:#?}");
 }

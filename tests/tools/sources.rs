@@ -354,6 +354,84 @@ fn what_a_list_names_of_a_requirement_may_be_loaded() {
     assert!(said.text(1).contains("libvendor.so.1 is not found"), "{said:#?}");
 }
 
+const FALLING_BACK: &str = "\
+import ctypes, glob, os, sys
+
+def preload(folder, pattern):
+    found = None
+    for path in sys.path:
+        files = glob.glob(os.path.join(path, folder, 'lib', pattern))
+        if files and not found:
+            found = files[0]
+    if found:
+        ctypes.CDLL(found)
+
+def load():
+    try:
+        ctypes.CDLL(os.path.join(os.path.dirname(__file__), 'libdeps.so'))
+    except OSError:
+        for folder, pattern in {LIBRARIES}.items():
+            preload(folder, pattern)
+
+if not os.getenv('WITHOUT_LIBRARIES'):
+    load()
+from ._fast import *
+";
+
+/// PyTorch opens the libraries of its requirements where its own search paths do not lead to them.
+#[test]
+fn what_a_package_falls_back_to_may_be_loaded() {
+    let dir = tempfile::tempdir().unwrap();
+    let of = |libraries: &str| FALLING_BACK.replace("{LIBRARIES}", libraries);
+    let env = requiring(dir.path(), "");
+    let write = |libraries| fs::write(env.site.join("pkg/__init__.py"), of(libraries)).unwrap();
+    write("{'vendor': 'libvendor.so.*[0-9]'}");
+    // A second package of the same distribution imports the first one.
+    env.module("more/_more", &["libvendor.so.1"], &[]);
+    fs::write(env.site.join("more/__init__.py"), "import pkg\n").unwrap();
+    let own = ["pkg/__init__.py", "pkg/loader.py", "pkg/_fast.abi3.so"];
+    let more = ["more/__init__.py", "more/_more.abi3.so"];
+    env.distribution("pkg", &["vendor"], &[&own[..], &more].concat());
+    assert!(env.runs("import pkg") && env.runs("import more._more"));
+    let (status, said) = doctor(&env);
+    assert_eq!(status, 0, "{said}");
+    assert!(said.contains("must be loaded first"), "{said}");
+    // A list of others does not load it.
+    write("{'a': 'liba.so.*', 'b': 'libb.so.*', 'c': 'libc_.so.*'}");
+    assert!(!env.runs("import pkg"));
+    assert_eq!(run(dir.path(), &["doctor", "env"]).status, 1);
+}
+
+/// The library was where its search path leads when it was installed, and there is no module.
+#[test]
+fn what_was_found_when_it_was_installed_is_needed() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let site = env.below();
+    let needed = format!("{site}/pkg.libs/libinner-0123abcd.so.1");
+    env.library(&needed, "libinner-0123abcd.so.1", &[], &[]);
+    let flags = ["-Wl,-rpath,$ORIGIN/../../pkg.libs"];
+    let engine = format!("{site}/pkg/lib/libengine.so");
+    env.library(&engine, "libengine.so", &["libinner-0123abcd.so.1"], &flags);
+    let code = "\
+import ctypes, os
+here = os.path.dirname(__file__)
+names = [os.path.join(here, 'lib', 'lib%s.so' % name) for name in ('engine', 'other')]
+ctypes.CDLL([name for name in names if os.path.exists(name)][0])
+";
+    fs::write(env.site.join("pkg/__init__.py"), code).unwrap();
+    let files = ["pkg/__init__.py", "pkg/lib/libengine.so", "pkg.libs/libinner-0123abcd.so.1"];
+    env.distribution("pkg", &[], &files);
+    assert!(env.runs("import pkg"));
+    assert_eq!(doctor(&env).0, 0);
+    fs::rename(env.site.join("pkg.libs"), env.site.join("moved")).unwrap();
+    assert!(!env.runs("import pkg"));
+    let said = run(dir.path(), &["doctor", "env"]);
+    assert!(said.text(1).contains("libinner-0123abcd.so.1 is not found"), "{said:#?}");
+    run(dir.path(), &["fix", "env"]).text(0);
+    assert!(env.runs("import pkg"));
+}
+
 /// A package of NVIDIA finds the libraries of the others, and is asked when a module is.
 #[test]
 fn what_cuda_pathfinder_opens_may_be_loaded() {

@@ -15,7 +15,7 @@ use crate::findings::cure::{Cure, Install, Search};
 use crate::findings::evidence::Evidence;
 use crate::findings::evidence::opening::{Opening as Seen, OutOfReach, Unfound};
 use crate::findings::finding::{Cause, Finding, fault};
-use crate::hashing::QuickMap;
+use crate::hashing::{QuickMap, QuickSet};
 use crate::knowledge::tensorflow::{self, DRIVER};
 use crate::loader::{Libc, Resolution, SearchStep};
 use crate::vfs::Vfs;
@@ -202,12 +202,14 @@ impl<'a> Opener<'a> {
             .collect();
         let mut deepest = candidates.into_iter();
         let mut opener = deepest.next()?;
+        let own: QuickMap<&[u8], &Object> =
+            objects(inventory, distribution).map(|object| (name_of(object), object)).collect();
+        let mut below = closure(&own, opener.object);
         for other in deepest {
-            if closure(inventory, distribution, opener.object).contains(name_of(other.object)) {
+            if below.contains(name_of(other.object)) {
                 opener = other;
-            } else if !closure(inventory, distribution, other.object)
-                .contains(name_of(opener.object))
-            {
+                below = closure(&own, opener.object);
+            } else if !closure(&own, other.object).contains(name_of(opener.object)) {
                 // Two that do not depend on each other: nothing shows which of them opens what.
                 return None;
             }
@@ -415,20 +417,14 @@ impl Files<'_> {
     }
 }
 
-/// The names that an object depends on by `DT_NEEDED`, inside its distribution.
-fn closure<'a>(
-    inventory: &'a Inventory,
-    distribution: usize,
-    object: &'a Object,
-) -> HashSet<&'a [u8]> {
-    let by_name: HashMap<&[u8], &Object> =
-        objects(inventory, distribution).map(|object| (name_of(object), object)).collect();
-    let mut reached: HashSet<&[u8]> = HashSet::new();
+/// The names that an object depends on by `DT_NEEDED`, inside its distribution, which has these objects.
+fn closure<'a>(own: &QuickMap<&[u8], &'a Object>, object: &'a Object) -> QuickSet<&'a [u8]> {
+    let mut reached = QuickSet::default();
     let mut next = vec![object];
     while let Some(object) = next.pop() {
         for name in object.needed() {
-            if reached.insert(name) {
-                next.extend(by_name.get(name.as_slice()));
+            if reached.insert(name.as_slice()) {
+                next.extend(own.get(name.as_slice()));
             }
         }
     }

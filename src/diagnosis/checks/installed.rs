@@ -81,10 +81,13 @@ impl Installed {
         findings.extend(runtimes::findings(vfs, world, seen));
         let resized = damages.iter().flat_map(|damage| &damage.of_another_size);
         let resized = resized.map(PathBuf::as_path).collect();
-        let (unfit, unbound) = symbols::findings(vfs, world, programs, seen, &resized);
+        let (unfit, unbound) = symbols::findings(vfs, world, question, programs, seen, &resized);
         findings.extend(unfit);
         let is_told = |object: &Object| unbound.iter().any(|(path, _)| *path == object.path);
-        let undefined = undefined::findings(vfs, world, programs, seen, &resized, is_told);
+        let changed = damages.iter().flat_map(|damage| &damage.changed).map(PathBuf::as_path);
+        let changed = changed.chain(resized.iter().copied()).collect();
+        let suspects = undefined::Suspects { changed, is_any: question.symbols };
+        let undefined = undefined::findings(vfs, world, programs, seen, &code, &suspects, is_told);
         findings.extend(undefined.into_iter().map(|found| with_guard(world, &code, found)));
         findings.extend(data::findings(vfs, world));
         if question.deep {
@@ -128,13 +131,14 @@ impl Installed {
 
     /// Leaves out symbols that an object does not find because a variable leads to another copy of the library.
     pub fn leave_to_variables(&mut self, findings: &[Finding]) {
-        let blamed: HashSet<_> = findings
-            .iter()
-            .filter(|finding| finding.gets_a_lacking_copy())
-            .map(Finding::question)
-            .collect();
+        let lacking = findings.iter().filter(|finding| finding.gets_a_lacking_copy());
+        let blamed: HashSet<_> = lacking.clone().map(Finding::question).collect();
+        let libraries: HashSet<_> = lacking.map(|finding| &finding.library).collect();
         self.findings.retain(|finding| {
-            finding.cause != Cause::MissingSymbol || !blamed.contains(&finding.question())
+            let Finding { cause, library, .. } = finding;
+            // Any of these libraries may define what no library has.
+            let is_of_any = library.is_none() && !libraries.is_empty();
+            *cause != Cause::MissingSymbol || !is_of_any && !libraries.contains(library)
         });
         self.unbound.retain(|(object, library)| {
             !blamed.contains(&(object.as_path(), Some(library.as_slice()), None))

@@ -442,7 +442,13 @@ impl<'a> Reader<'a> {
                 }
             }
             names.extend(guards::added_to(&handler.body));
-            self.sometimes(&handler.body);
+            if openings.is_empty() {
+                self.sometimes(&handler.body);
+            } else {
+                // What is opened where a library was not found, is opened if that is so.
+                let when = self.later(When::Conditionally);
+                self.inside(Around { when, skipped: true, ..self.around }, &handler.body);
+            }
         }
         names.extend(&of_handlers);
         let file = self.names.scopes.first();

@@ -4,6 +4,7 @@ use super::variables::{blamed, not_there};
 use crate::bytes::{printable, shown};
 use crate::findings::evidence::Evidence;
 use crate::findings::evidence::need::{Copies, Guard, Lacking, Need, Supply};
+use crate::world::Place;
 
 /// The finding, in a sentence.
 pub(super) fn of(need: &Need) -> String {
@@ -48,11 +49,7 @@ fn said(need: &Need, object: &str) -> String {
         }
         Supply::OfTheDriver => format!("{needs}, which is part of the graphics driver"),
         Supply::ThroughVariables { variables, directory } => {
-            let lies = match directory {
-                Some(directory) => format!("in {directory}"),
-                None => "outside the target".to_owned(),
-            };
-            let through = blamed(variables);
+            let (through, lies) = (blamed(variables), lies(directory.as_ref()));
             format!("{object} finds {library} only through {through}; it is {lies}")
         }
         Supply::Shadowed { loaded, own, variables, lost, lacks } => {
@@ -136,8 +133,17 @@ pub(crate) fn found_instead(evidence: &Evidence) -> Option<String> {
                 "it is loaded from {loaded} because of {through}, instead of {own}{lacks}"
             ))
         }
+        Supply::ThroughVariables { variables, directory } => {
+            let (through, lies) = (blamed(variables), lies(directory.as_ref()));
+            Some(format!("it is {lies}, and is found only through {through}"))
+        }
         _ => None,
     }
+}
+
+/// Where a library is that a variable leads to.
+fn lies(directory: Option<&Place>) -> String {
+    directory.map_or_else(|| "outside the target".to_owned(), |it| format!("in {it}"))
 }
 
 /// What exists of a library, to be appended after its failure to load.

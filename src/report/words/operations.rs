@@ -10,9 +10,9 @@ use crate::operation::{
 pub fn error(error: &Error) -> String {
     match error {
         Error::Path(error) => error.to_string(),
-        Error::NestedStore { store, other } => format!(
-            "cannot keep backups in {store:?}: files there have backups in {other:?} already"
-        ),
+        Error::NestedStore { store, other } => {
+            format!("cannot keep backups in {store:?}: {other:?} keeps those of files there")
+        }
         Error::Locked { store, pid } => {
             let who = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
             format!("another tfpatch{who} is using {store:?}; wait until it has finished")

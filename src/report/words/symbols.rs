@@ -28,7 +28,7 @@ pub(super) fn of(symbols: &Symbols, names: &[Vec<u8>]) -> String {
             };
             match between {
                 Some(between) => format!("{}: {binds}{others}", cannot_work(between)),
-                None => binds,
+                None => format!("{binds}{others}"),
             }
         }
         Symbols::Nowhere { object } => {

@@ -2,8 +2,12 @@
 
 use super::{File, PythonCode, SourceLine};
 use crate::python::sources::Standing;
+use crate::world::inventory::Object;
 use crate::world::makers::Maker;
-use memchr::memmem::Finder;
+use crate::world::object_names::stem;
+use memchr::memmem::{self, Finder};
+use std::collections::BTreeSet;
+use std::path::Path;
 
 /// What code says if it does not find a library.
 const RAISING: [&str; 3] = ["raise ImportError", "raise OSError", "raise EnvironmentError"];
@@ -81,10 +85,39 @@ impl PythonCode<'_> {
         })
     }
 
+    /// Does a source file of a module's distribution have the names of several libraries, and none of these?
+    #[must_use]
+    pub fn lists_others(&self, module: &Object, file: &Path, these: &[&[u8]]) -> bool {
+        let Some(package) = self.world.maker(module).and_then(|maker| self.package(&maker)) else {
+            return false;
+        };
+        let Some(file) = package.files.iter().find(|it| it.path == file) else { return false };
+        let stems = stems(&file.bytes);
+        let is_listed = |library: &&[u8]| stems.contains(stem(library));
+        stems.len() >= SEVERAL && !these.iter().any(is_listed)
+    }
+
     fn any_file(&self, maker: &Maker, is_it: impl Fn(&File) -> bool) -> bool {
         self.package(maker)
             .is_none_or(|package| package.is_partly_unread || package.files.iter().any(is_it))
     }
+}
+
+/// As many names of libraries are a list.
+const SEVERAL: usize = 3;
+
+/// The names of libraries in quotes in a text, as far as their `.so`.
+fn stems(text: &[u8]) -> BTreeSet<&[u8]> {
+    let stems = memmem::find_iter(text, b".so").map(|at| stem_before(text, at));
+    stems.filter(|stem| stem.starts_with(b"lib")).collect()
+}
+
+/// The word that ends at a position.
+fn stem_before(text: &[u8], end: usize) -> &[u8] {
+    let before = text.get(..end).unwrap_or_default();
+    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_+-".contains(byte);
+    let length = before.iter().rev().take_while(|byte| is_of_name(byte)).count();
+    before.get(end - length..).unwrap_or_default()
 }
 
 /// How often a word may be the name of a library, or its beginning: after a quote, a slash or `lib`, and before a

@@ -32,23 +32,22 @@ impl PythonCode<'_> {
         found
     }
 
-    /// What the packages that a module is in open, or may open, before it is imported, with the file: by
-    /// their own code, by the modules beside them that they import first, and by other packages.
+    /// What the packages that a module is in open, or may open, before it is imported, with the file, whether or not
+    /// it depends on conditions: by their own code, by the modules beside them that they import first, and by other packages.
     #[must_use]
     pub fn opened_before(&self, module: &Object) -> Vec<(Opening, PathBuf)> {
         let mut found = Vec::new();
         let mut add = |file: &File, first: u32| {
             let openings = file.source().into_iter().flat_map(|source| &source.openings);
             let is_before = |opening: &&Opening| {
-                let Standing { when, reached, is_conditional, .. } = opening.standing;
-                let is_reached = matches!(when, When::Always | When::Conditionally);
-                is_reached && !is_conditional && reached < first
+                let Standing { when, reached, .. } = opening.standing;
+                matches!(when, When::Always | When::Conditionally) && reached < first
             };
             found.extend(openings.filter(is_before).map(|it| (it.clone(), file.path.clone())));
         };
-        let Some(package) = self.world.maker(module).and_then(|maker| self.package(&maker)) else {
-            return found;
-        };
+        let package = self.world.maker(module).and_then(|maker| self.package(&maker));
+        let (Some(package), Some(name)) = (package, self.module_name(module)) else { return found };
+        let is_around = |file: &File| file.is_package && is_below(&name, &file.module);
         self.each_before(module, |file, first| {
             add(file, first);
             let imports = file.source().into_iter().flat_map(|source| &source.imports);
@@ -58,7 +57,7 @@ impl PythonCode<'_> {
             for import in imports.filter(is_first) {
                 // Hundreds of modules are imported first, and few of them open anything.
                 let others = package.led_to(file, import).into_iter();
-                let others = others.filter(|it| !it.is_package && it.may_open());
+                let others = others.filter(|it| !is_around(it) && it.may_open());
                 let others: Vec<&File> = others.collect();
                 self.parse(&others);
                 others.into_iter().for_each(|other| add(other, u32::MAX));
@@ -95,24 +94,25 @@ impl PythonCode<'_> {
             .for_each(with);
     }
 
-    /// Examines the `__init__.py` of each package that a module is in, with the first line that imports the
-    /// module.
+    /// Examines the `__init__.py` of each package that a module is in, with the line that imports the module, or
+    /// the last one if these depend on conditions.
     fn each_before(&self, module: &Object, mut with: impl FnMut(&File, u32)) {
         let package = self.world.maker(module).and_then(|maker| self.package(&maker));
         let name = self.module_name(module);
         let (Some(package), Some(name)) = (package, name) else { return };
-        let around = |file: &&File| {
-            let rest = name.strip_prefix(file.module.as_str());
-            file.is_package && rest.is_some_and(|rest| rest.starts_with('.'))
-        };
+        let around = |file: &&File| file.is_package && is_below(&name, &file.module);
         let files: Vec<&File> = package.files.iter().filter(around).collect();
         self.parse(&files);
         for file in files {
             let imports = file.source().into_iter().flat_map(|source| &source.imports);
-            // What is imported after the module comes too late.
             let own = imports.filter(|import| file.imports(import, &name));
-            let first = own.map(|import| import.standing.line).min().unwrap_or(u32::MAX);
-            with(file, first);
+            // What is imported after the module comes too late. Of imports in branches one is executed.
+            let lines = |when: When| {
+                let reached = own.clone().filter(move |import| import.standing.when == when);
+                reached.map(|import| import.standing.line)
+            };
+            let first = lines(When::Always).min().or(lines(When::Conditionally).max());
+            with(file, first.unwrap_or(u32::MAX));
         }
     }
 
@@ -309,12 +309,14 @@ impl File {
     /// give other names to its own modules.
     pub(super) fn rerouted(&self) -> u32 {
         let package = self.module.split('.').next().unwrap_or_default();
-        let is_own = |module: &str| {
-            let rest = module.strip_prefix(package);
-            rest.is_some_and(|rest| rest.starts_with('.'))
-        };
+        let is_own = |module: &str| is_below(module, package);
         let reroutes = self.source().into_iter().flat_map(|source| &source.reroutes);
         let others = reroutes.filter(|it| !it.module.as_deref().is_some_and(is_own));
         others.map(|it| it.line).min().unwrap_or(u32::MAX)
     }
+}
+
+/// Is a module in a package, at whatever depth?
+fn is_below(module: &str, package: &str) -> bool {
+    module.strip_prefix(package).is_some_and(|rest| rest.starts_with('.'))
 }

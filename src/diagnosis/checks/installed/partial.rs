@@ -12,7 +12,7 @@ use crate::findings::finding::{Cause, Finding, fault};
 use crate::python::distribution::Distribution;
 use crate::python::environment::Environment;
 use crate::python::record;
-use crate::vfs::{FileKind, Vfs};
+use crate::vfs::{FileKind, Metadata, Vfs};
 use crate::world::inventory::{Object, Role};
 use crate::world::object_names::{is_named_as_object, stem};
 use crate::world::{self, Question, World};
@@ -93,14 +93,25 @@ impl Moved<'_> {
             return false;
         };
         let others = self.world.environment.iter().flat_map(Environment::import_path);
-        let top = inside.components().next().map(|top| site.join(top));
-        let is_moved = top.is_some_and(|top| self.vfs.metadata(&top).is_err());
+        let is_moved = self.is_without_package(site, path);
         let is_there = |other: &Path| self.vfs.metadata(&other.join(inside)).is_ok();
         let is_it = |object: &Object| {
             object.role == Role::ExtensionModule && stem(object.name()) == stem(name.as_bytes())
         };
         let mut beside = self.world.inventory.in_directory(path.parent().unwrap_or(path));
         is_moved && others.filter(|other| *other != site).any(is_there) || beside.any(is_it)
+    }
+
+    /// Is the whole package gone that contained a file?
+    fn is_without_package(&self, site: &Path, path: &Path) -> bool {
+        let top = path.strip_prefix(site).ok().and_then(|inside| inside.components().next());
+        top.is_some_and(|top| self.vfs.metadata(&site.join(top)).is_err())
+    }
+
+    /// Are whole packages gone, and does code that runs at the start of Python add directories to its search path?
+    fn may_be_added(&self, site: &Path, gone: &[Gone]) -> bool {
+        self.world.environment.as_ref().is_some_and(|environment| environment.reorders)
+            && gone.iter().all(|it| self.is_without_package(site, &it.path))
     }
 
     /// Does an object exist in another directory: in the target, in a directory of `--search`, or where everything
@@ -140,9 +151,43 @@ pub(super) struct Damage {
     listed: usize,
     gone: Vec<PathBuf>,
     pub(super) of_another_size: Vec<PathBuf>,
+    /// Objects that were written after their RECORD, though nothing else was.
+    pub(super) changed: Vec<PathBuf>,
+    /// May everything that is missing be imported from a directory that is not known?
+    may_be_elsewhere: bool,
     /// Does each missing file have a copy of the same content in its directory, under another name? Code may open
     /// either.
     has_copies: bool,
+}
+
+/// When the files of a distribution were written: before its RECORD, which installers write last, or after it.
+struct Dates {
+    record: Option<(i64, u32)>,
+    newer_objects: Vec<PathBuf>,
+    has_newer: bool,
+    has_older: bool,
+}
+
+impl Dates {
+    fn of(vfs: &dyn Vfs, distribution: &Distribution) -> Self {
+        let record = vfs.metadata(&distribution.record()).ok().map(|record| record.modified);
+        Self { record, newer_objects: Vec::new(), has_newer: false, has_older: false }
+    }
+
+    fn see(&mut self, path: &Path, metadata: &Metadata) {
+        let is_newer = self.record.is_some_and(|time| metadata.modified > time);
+        match (is_object(path), is_newer) {
+            (true, true) => self.newer_objects.push(path.to_owned()),
+            (true, false) => {}
+            (false, true) => self.has_newer = true,
+            (false, false) => self.has_older = true,
+        }
+    }
+
+    /// The objects that were changed. In a copy, all files were written in any order.
+    fn changed(self) -> Vec<PathBuf> {
+        if self.has_newer || !self.has_older { Vec::new() } else { self.newer_objects }
+    }
 }
 
 /// A file that is not where RECORD lists it.
@@ -169,6 +214,7 @@ impl Damage {
         let place = Place::of(distribution);
         let mut judged: HashSet<PathBuf> = HashSet::new();
         let mut damage = Self { distribution: index, ..Self::default() };
+        let mut dates = Dates::of(vfs, distribution);
         let (mut has_code, mut not_there) = (false, Vec::new());
         let mut copies: HashSet<(PathBuf, Vec<u8>)> = HashSet::new();
         for row in record::rows(&record).map_while(Result::ok) {
@@ -185,6 +231,7 @@ impl Damage {
             damage.listed += 1;
             match vfs.metadata(&path) {
                 Ok(metadata) if metadata.kind == FileKind::File => {
+                    dates.see(&path, &metadata);
                     // Many rows of one file would each look at all rows of that file.
                     if row.size.is_some_and(|size| is_damaged(&path, metadata.len, size))
                         && judged.insert(path.clone())
@@ -195,12 +242,11 @@ impl Damage {
                         copies.extend(content_of(&path, &row));
                     }
                 }
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    not_there.extend(moved.not_there(distribution, path, &row));
-                }
                 // It is not known whether a file exists that may not be accessed.
-                Err(_) => {}
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {}
+                // What is mounted into a container and does not exist becomes a directory.
+                Ok(it) if it.kind != FileKind::Directory || !is_object(&path) => {}
+                Ok(_) | Err(_) => not_there.extend(moved.not_there(distribution, path, &row)),
             }
         }
         // Python code opens a library by its path, wherever other files of its directory were
@@ -212,9 +258,16 @@ impl Damage {
         };
         not_there.retain(|it| !moved.is_elsewhere(&it.path, it.size, &together));
         let has_copy = |it: &Gone| it.content.as_ref().is_some_and(|it| copies.contains(it));
+        damage.may_be_elsewhere = moved.may_be_added(&distribution.site, &not_there);
         damage.has_copies = not_there.iter().all(has_copy);
         damage.gone.extend(not_there.into_iter().map(|it| it.path));
-        (!damage.gone.is_empty() || !damage.of_another_size.is_empty()).then_some(damage)
+        damage.changed = dates.changed();
+        (damage.is_seen() || !damage.changed.is_empty()).then_some(damage)
+    }
+
+    /// Is a file missing or of another size?
+    fn is_seen(&self) -> bool {
+        !self.gone.is_empty() || !self.of_another_size.is_empty()
     }
 
     /// Is it of a distribution whose modules no import reaches?
@@ -259,7 +312,8 @@ impl Damage {
     /// objects that are sound as far as the loader reads them: they may have been stripped.
     pub(super) fn finding(&self, plugins: &Plugins<'_>) -> Option<Finding> {
         let world = plugins.world;
-        let distribution = world.inventory.distributions.get(self.distribution)?;
+        let distribution =
+            world.inventory.distributions.get(self.distribution).filter(|_| self.is_seen())?;
         // A file that exists is never named as the one that is missing, so that the missing ones come first.
         // Modules cannot be imported without the libraries that they need themselves.
         let by_need = |files: &'_ [PathBuf]| {
@@ -292,10 +346,10 @@ impl Damage {
             None => Cure::reinstall(distribution),
         };
         let found = fault(Cause::PartialInstall, object, evidence, cure);
-        let is_doubtful = self.has_copies
-            && !self.gone.is_empty()
-            && self.of_another_size.is_empty()
-            && !self.gone.iter().any(|file| plugins.is_named_whole(self.distribution, file));
+        let are_named =
+            || self.gone.iter().any(|file| plugins.is_named_whole(self.distribution, file));
+        let is_doubtful = self.of_another_size.is_empty()
+            && (self.may_be_elsewhere || self.has_copies && !are_named());
         Some(Finding { is_optional: is_optional || instead.is_some(), is_doubtful, ..found })
     }
 }

@@ -1,7 +1,7 @@
 //! Which of the missing objects a program works without: those that it only opens when it needs them.
 
 use crate::diagnosis::load_report::Seen;
-use crate::knowledge::opened;
+use crate::knowledge::{opened, tensorflow};
 use crate::loader::Target;
 use crate::vfs::Vfs;
 use crate::world::World;
@@ -111,6 +111,7 @@ impl Lost<'_, '_> {
             return needing.iter().all(|object| {
                 let is_unmentioned = |maker: &Maker| !self.plugins.mentions(maker, object.name());
                 self.plugins.seen.may_be_plugin(object)
+                    && !tensorflow::is_for_gpu(name)
                     && world.maker(object).as_ref().is_some_and(is_unmentioned)
             });
         }
@@ -125,7 +126,13 @@ impl Lost<'_, '_> {
         let mut beside = beside.filter(|object| !world.owners.of(&object.path).is_empty());
         let is_open = |object: &Object| self.plugins.seen.may_be_plugin(object);
         let first = beside.next();
-        let is_for_plugins = first.is_some_and(is_open) && beside.all(is_open);
+        // Plugins have the name of the library that opens them, and more.
+        let is_its_plugin = |object: &Object| {
+            let rest = stem(object.name()).strip_prefix(stem(name)).unwrap_or_default();
+            matches!(rest, [b'_' | b'-', _, ..])
+        };
+        let is_another = |object: &Object| is_open(object) && !is_its_plugin(object);
+        let is_for_plugins = first.is_some_and(is_another) && beside.all(is_another);
         let is_listed = || first.is_none() && self.have_modules() || self.is_of_a_family(file);
         is_for_plugins || is_listed() && !self.is_named(name)
     }

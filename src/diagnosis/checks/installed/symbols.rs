@@ -20,10 +20,10 @@ use crate::knowledge::tensorflow;
 use crate::loader::FileId;
 use crate::python::distribution::Distribution;
 use crate::vfs::Vfs;
-use crate::world::World;
 use crate::world::inventory::{Object, Role};
 use crate::world::makers::Relations;
 use crate::world::program::Program;
+use crate::world::{Question, World};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
@@ -39,6 +39,7 @@ const MAX_LIBRARIES: usize = 1024;
 pub(super) fn findings(
     vfs: &dyn Vfs,
     world: &World,
+    question: &Question,
     programs: &[Program<'_>],
     seen: &Seen,
     resized: &BTreeSet<&Path>,
@@ -63,11 +64,13 @@ pub(super) fn findings(
     let unbound = unbound(vfs, world, &scopes);
     let named = unbound.iter().map(|one| (one.object.path.clone(), one.host.soname().to_vec()));
     let named = named.collect();
-    let mut pairs: BTreeMap<(Option<usize>, Option<usize>), Vec<Unbound<'_>>> = BTreeMap::new();
+    let mut pairs: BTreeMap<_, Vec<Unbound<'_>>> = BTreeMap::new();
     for one in unbound {
         // Objects without a distribution have nothing in common.
         let own = one.object.distribution;
-        pairs.entry((own, one.host.distribution)).or_default().push(one);
+        // Where a symbol was asked about, it is that of one object.
+        let each = question.symbols.then_some(&one.object.path);
+        pairs.entry((own, one.host.distribution, each)).or_default().push(one);
     }
     (pairs.into_values().filter_map(|of_pair| finding(world, &of_pair)).collect(), named)
 }
@@ -247,8 +250,11 @@ impl<'a> Scope<'a> {
 /// The finding about the objects of one distribution that do not fit those of another.
 fn finding(world: &World, unbound: &[Unbound<'_>]) -> Option<Finding> {
     let inventory = &world.inventory;
-    // The interpreter reports the module that is imported first.
-    let first = unbound.iter().min_by_key(|one| (one.object.role, &one.object.path))?;
+    // The interpreter reports the module that is imported first. Files that were named are judged themselves.
+    let first = unbound.iter().min_by_key(|one| {
+        let Object { path, role, .. } = one.object;
+        (!world.is_meant(path), role, path)
+    })?;
     let own = inventory.distribution_of(first.object);
     let pair = own.zip(inventory.distribution_of(first.host));
     let pair = pair.filter(|_| first.object.distribution != first.host.distribution);

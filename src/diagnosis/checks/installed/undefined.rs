@@ -1,7 +1,7 @@
 //! Symbols of extension modules that nothing defines which is loaded with them.
 //!
 //! The publisher of a module has imported it. Only modules that were built here or changed since are examined: those
-//! that no RECORD lists as they are.
+//! that no RECORD lists as they are; and those that were named.
 
 use crate::diagnosis::load_report::Seen;
 use crate::diagnosis::loaded::Loaded;
@@ -11,21 +11,32 @@ use crate::findings::evidence::Evidence;
 use crate::findings::evidence::symbols::Symbols;
 use crate::findings::finding::{Cause, Finding, fault};
 use crate::loader::FileId;
+use crate::python::sources::{Opened, Opening};
 use crate::vfs::Vfs;
 use crate::world::World;
 use crate::world::inventory::{Object, Role};
 use crate::world::program::Program;
+use crate::world::python_code::PythonCode;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// The findings. `resized` are objects of another size than their RECORD says; those of `told` have a finding about
-/// their symbols already.
+/// Which modules are examined besides those that no RECORD lists, and those that were named.
+pub(super) struct Suspects<'a> {
+    /// Objects that were changed after their installation.
+    pub(super) changed: BTreeSet<&'a Path>,
+    /// Is it every module?
+    pub(super) is_any: bool,
+}
+
+/// The findings. `code` opens libraries before modules; the objects of `told` have a finding about their symbols
+/// already.
 pub(super) fn findings(
     vfs: &dyn Vfs,
     world: &World,
     programs: &[Program<'_>],
     seen: &Seen,
-    resized: &BTreeSet<&Path>,
+    code: &PythonCode<'_>,
+    suspects: &Suspects<'_>,
     told: impl Fn(&Object) -> bool,
 ) -> Vec<Finding> {
     let objects = world.inventory.objects.iter();
@@ -33,7 +44,10 @@ pub(super) fn findings(
         let path = object.path.as_path();
         object.role == Role::ExtensionModule
             && seen.complete.contains(path)
-            && (resized.contains(path) || world.owners.of(path).is_empty())
+            && (suspects.is_any
+                || suspects.changed.contains(path)
+                || world.is_named(path)
+                || world.owners.of(path).is_empty())
             && !told(object)
     });
     let modules: Vec<(&Object, &Program<'_>, Loaded)> = changed
@@ -54,10 +68,20 @@ pub(super) fn findings(
     });
     open.look_in(vfs, &loaded.collect::<Vec<_>>());
     // What another object defines may be there if that one was loaded globally, as the documents of its package say.
+    // What an installer put there needs nothing of the kind, or its own code sees to that.
     let others = all_files(world);
-    open.look_in(vfs, &vec![others.as_slice(); modules.len()]);
+    let others = modules.iter().map(|(object, ..)| match world.owners.of(&object.path) {
+        [] => others.as_slice(),
+        _ => &[],
+    });
+    open.look_in(vfs, &others.collect::<Vec<_>>());
     let unsettled = modules.iter().enumerate().filter(|(index, _)| !open.is_settled(*index));
-    unsettled.map(|(index, (object, ..))| finding(world, object, open.names(index))).collect()
+    // A library of the system, opened globally before the module, may define them.
+    let unled = unsettled.filter(|(_, (object, ..))| {
+        let is_elsewhere = |(it, _): &(Opening, _)| !matches!(it.what, Opened::Beside(_));
+        !code.opened_before(object).iter().any(is_elsewhere)
+    });
+    unled.map(|(index, (object, ..))| finding(world, object, open.names(index))).collect()
 }
 
 /// The libraries and modules of a target.

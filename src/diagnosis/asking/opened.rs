@@ -1,0 +1,168 @@
+//! What Python code opens before it imports a module: a library that is loaded then is found by its name.
+
+use super::{Asking, Before};
+use crate::diagnosis::load_report::Missing;
+use crate::python::sources::{Opened, Opening, When};
+use crate::world::inventory::{Object, Role};
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+impl Asking<'_> {
+    /// Does the code of the packages around every module that loads the object open the library before it? If it
+    /// opens the files of a directory, the library may be among them, provided it is where their own distribution
+    /// installed it.
+    pub(super) fn opened_before(&self, missing: &Missing) -> Option<Before> {
+        if missing.root_role == Role::Executable {
+            return None;
+        }
+        let mut others = self.installed_copies(missing);
+        if others.any(|copy| self.world.maker(copy) != self.world.maker(&missing.asking))
+            && self.code.opens_installed(&missing.asking)
+        {
+            return Some(Before::Only);
+        }
+        // Libraries that nothing needs are opened by what the modules load, or by code that is judged for itself.
+        let roots = missing.roots.iter().filter_map(|root| self.world.inventory.at(root));
+        let mut modules: Vec<&Object> =
+            roots.filter(|root| root.role == Role::ExtensionModule).collect();
+        if modules.is_empty() && self.comes_with_a_requirement(missing) {
+            let own = self.world.maker(&missing.asking);
+            let all = self.world.inventory.objects.iter();
+            let is_own =
+                |it: &&Object| it.role == Role::ExtensionModule && self.world.maker(it) == own;
+            modules = all.filter(is_own).collect();
+        }
+        let each: Option<Vec<Before>> =
+            modules.iter().map(|module| self.opened_before_module(missing, module)).collect();
+        let each = each.filter(|each| !each.is_empty())?;
+        Some(if each.contains(&Before::Only) { Before::Only } else { Before::Required })
+    }
+
+    /// The same for one module.
+    fn opened_before_module(&self, missing: &Missing, module: &Object) -> Option<Before> {
+        let opened = self.code.opened_before(module);
+        if opened.is_empty() {
+            return None;
+        }
+        let name = OsStr::from_bytes(&missing.dependency.name);
+        let is_copy = |path: &Path| {
+            let copy = self.world.object_at(self.vfs, path);
+            copy.is_some_and(|copy| {
+                OsStr::from_bytes(copy.soname()) == name || path.file_name() == Some(name)
+            })
+        };
+        let beside = |file: &Path, path: &Path| file.parent().unwrap_or(file).join(path);
+        let directories: BTreeSet<&Path> =
+            self.installed_copies(missing).map(Object::directory).collect();
+        // A library that is opened brings those along that it needs.
+        let beside_it =
+            directories.into_iter().flat_map(|it| self.world.inventory.in_directory(it));
+        let beside_it: Vec<&[u8]> = beside_it.map(Object::name).collect();
+        let is_it = |(opening, file): &(Opening, PathBuf)| match &opening.what {
+            // What a package requires for its modules, and opens by itself, it opens where they need it.
+            what if opening.standing.is_conditional && *what != Opened::Unknown => false,
+            Opened::Listed(None) => true,
+            Opened::Listed(Some((pattern, is_beside))) => {
+                let here = file.parent().filter(|_| *is_beside);
+                self.is_among(missing, pattern, here)
+            }
+            Opened::Beside(path) => is_copy(&beside(file, path)),
+            Opened::Path(path) => is_copy(path),
+            Opened::Somewhere(known) => OsStr::new(known) == name,
+            // The name may stand in a file that is no code.
+            Opened::Unknown => {
+                self.comes_with_a_requirement(missing)
+                    && !self.code.lists_others(module, file, &beside_it)
+            }
+            Opened::Name(_) | Opened::Found(_) | Opened::Installed => false,
+        };
+        let fitting: Vec<&Opening> =
+            opened.iter().filter(|it| is_it(it)).map(|(opening, _)| opening).collect();
+        let is_sure = |opening: &&Opening| {
+            matches!(opening.what, Opened::Beside(_)) && opening.standing.when == When::Always
+        };
+        if fitting.iter().any(is_sure) {
+            return Some(Before::Required);
+        }
+        let is_there =
+            || self.are_where_they_were_put(missing) || self.comes_with_a_requirement(missing);
+        (!fitting.is_empty() && is_there()).then_some(Before::Only)
+    }
+
+    /// Is the library where a distribution installed it that the object's own one requires?
+    fn comes_with_a_requirement(&self, missing: &Missing) -> bool {
+        let Some(own) = self.world.maker(&missing.asking) else { return false };
+        let mut copies = self.installed_copies(missing);
+        copies.any(|copy| self.world.maker(copy).is_some_and(|other| self.requires(&own, &other)))
+    }
+
+    /// The copies of the library that a RECORD lists where they are.
+    fn installed_copies<'s>(&'s self, missing: &'s Missing) -> impl Iterator<Item = &'s Object> {
+        let copies = self.world.inventory.named(&missing.dependency.name);
+        copies.filter(|copy| !self.world.owners.of(&copy.path).is_empty())
+    }
+
+    /// Did one distribution install both the object and a copy of the library?
+    fn are_where_they_were_put(&self, missing: &Missing) -> bool {
+        let own = self.world.maker(&missing.asking);
+        !self.world.owners.of(&missing.asking.path).is_empty()
+            && self.installed_copies(missing).any(|copy| self.world.maker(copy) == own)
+    }
+
+    /// Is a copy of the library among the files that a pattern matches, below a directory if that is known?
+    fn is_among(&self, missing: &Missing, pattern: &Path, from: Option<&Path>) -> bool {
+        let Some(names) = pattern.file_name().map(OsStr::as_bytes) else { return false };
+        self.world.inventory.named(&missing.dependency.name).any(|copy| {
+            let directory = from.and_then(|from| Some(from.join(pattern.parent()?)));
+            let is_there = directory.is_none_or(|directory| {
+                let same = |path: &Path| self.vfs.canonicalize(path).ok();
+                same(&directory).is_some_and(|it| Some(it) == same(copy.directory()))
+            });
+            is_there && matches_pattern(names, copy.name())
+        })
+    }
+}
+
+/// Does a name match a pattern of a shell's with `*` and `?`? Other patterns are assumed to match.
+fn matches_pattern(pattern: &[u8], name: &[u8]) -> bool {
+    if pattern.contains(&b'[') {
+        return true;
+    }
+    // The position of the last star, and how much of the name it has matched so far.
+    let (mut at, mut of, mut star) = (0, 0, None);
+    while let Some(&byte) = name.get(of) {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at, of));
+                at += 1;
+            }
+            Some(&wanted) if wanted == b'?' || wanted == byte => {
+                at += 1;
+                of += 1;
+            }
+            _ => {
+                let Some((before, taken)) = star else { return false };
+                star = Some((before, taken + 1));
+                (at, of) = (before + 1, taken + 1);
+            }
+        }
+    }
+    pattern.get(at..).is_some_and(|rest| rest.iter().all(|&byte| byte == b'*'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches_pattern;
+
+    #[test]
+    fn patterns_are_those_of_a_shell() {
+        for pattern in ["*", "*.so*", "lib*.so.1", "libgone.so.1", "lib????.so.*", "*e.so*1"] {
+            assert!(matches_pattern(pattern.as_bytes(), b"libgone.so.1"), "{pattern}");
+        }
+        for pattern in ["", "*.dll", "lib*.so", "libgone.so", "?libgone.so.1", "libnope*.so*"] {
+            assert!(!matches_pattern(pattern.as_bytes(), b"libgone.so.1"), "{pattern}");
+        }
+    }
+}
