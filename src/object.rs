@@ -116,8 +116,11 @@ pub enum Failure {
     #[error(transparent)]
     Malformed(#[from] bytes::Error),
     /// It is a Mach-O file, and the request is only possible for ELF objects.
-    #[error("it is a Mach-O file, of which tfpatch edits the search path only")]
+    #[error("this edit is only possible for ELF files, and it is a Mach-O file")]
     NotElf,
+    /// It is an ELF object, and the request is only possible for Mach-O files.
+    #[error("this edit is only possible for Mach-O files, and it is an ELF file")]
+    NotMacho,
     /// An ELF object is valid, but editing it would be risky.
     #[error(transparent)]
     Elf(elf::edit::Refusal),
@@ -237,7 +240,8 @@ pub fn is_own_edit(pair: Pair<'_>, names: &[&OsStr], beside: Beside) -> bool {
             // the edit was made.
             let mut attempts = names.iter().flat_map(|name| [(name, false), (name, true)]);
             attempts.any(|(name, repairs)| {
-                macho::edit::counterpart::edits_towards(pair, name.as_bytes(), repairs)
+                let file_name = name.as_bytes();
+                macho::edit::counterpart::edits_towards(pair, file_name, beside.names, repairs)
                     .is_ok_and(|edits| pair.is_made_by(&edits))
             })
         }),

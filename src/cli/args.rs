@@ -148,7 +148,9 @@ pub enum Command {
     Interpreter(Interpreter),
     /// Edit files with the options of patchelf: `tfpatch patchelf --set-rpath PATH FILE`.
     Patchelf(Foreign),
-    /// Create a directory in which `patchelf` is tfpatch, and print the command that adds it to PATH.
+    /// Edit Mach-O files with the options of install_name_tool: `tfpatch install-name-tool -id NAME FILE`.
+    InstallNameTool(ForeignMacho),
+    /// Create a directory in which `patchelf` and `install_name_tool` are tfpatch, and print the command that adds it to PATH.
     Shims(Shims),
     /// Print a shell completion script.
     Completions(Completions),
@@ -464,6 +466,18 @@ pub struct Explain {
 The options and the output are those of patchelf 0.19; `tfpatch patchelf` without arguments lists them. A link to tfpatch \
 with the name patchelf takes them too. No backup is kept, unless TFPATCH_STORE names a directory for it.")]
 pub struct Foreign {
+    /// Options and files.
+    #[arg(value_name = "OPTION|FILE", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<OsString>,
+}
+
+/// `tfpatch install-name-tool`
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+The options are those of install_name_tool; `tfpatch install-name-tool` without arguments lists them. A link to tfpatch \
+with the name install_name_tool takes them too. Signatures stay valid, and a file without room for longer names is not \
+changed. No backup is kept, unless TFPATCH_STORE names a directory for it.")]
+pub struct ForeignMacho {
     /// Options and files.
     #[arg(value_name = "OPTION|FILE", trailing_var_arg = true, allow_hyphen_values = true)]
     pub words: Vec<OsString>,

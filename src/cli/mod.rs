@@ -8,7 +8,9 @@ pub mod commands;
 pub mod direct_args;
 pub mod edit_args;
 pub mod error;
+pub mod foreign;
 pub mod host;
+pub mod install_name_tool;
 pub mod message_text;
 pub mod notes;
 pub mod patchelf;
@@ -41,8 +43,12 @@ use std::process::ExitCode;
 /// Parses the arguments of this process, runs a command, and reports the result.
 #[must_use]
 pub fn main() -> ExitCode {
-    if let Some((called, words)) = settings::words_of_another("patchelf") {
+    if let Some((called, words)) = settings::words_of_another("patchelf", "patchelf") {
         return patchelf::main(&called, &words);
+    }
+    let found = settings::words_of_another("install_name_tool", "install-name-tool");
+    if let Some((called, words)) = found {
+        return install_name_tool::main(&called, &words);
     }
     // Only help and errors need the texts of all commands, so most runs do not build them.
     let parsed = parsed().or_else(|_| {
@@ -153,7 +159,7 @@ fn carry_out(session: &mut Session, command: &Command) -> Result<u8, Error> {
         Command::Man(options) => commands::man::run(session, options),
         Command::Help(options) => commands::help::run(options),
         Command::Shims(options) => commands::shims::run(session, options),
-        // patchelf has its own options, which are read before those of all commands.
-        Command::Patchelf(_) => Ok(0),
+        // The options of other programs are read before those of all commands.
+        Command::Patchelf(_) | Command::InstallNameTool(_) => Ok(0),
     }
 }

@@ -7,17 +7,14 @@
 pub mod options;
 
 use self::options::{Asked, Options, Rpath, unread};
-use super::args::{Color, Common, Format};
 use super::error::Error;
-use super::session::Session;
+use super::foreign::{self, print, say};
 use super::settings;
-use crate::app::carry_out::Carrying;
-use crate::app::rpath::Edit;
 use crate::bytes::Source;
 use crate::elf::Image;
 use crate::elf::edit::{self, Change, Request};
 use crate::elf::search_path::{RpathKind, current};
-use crate::operation::{self, Kind, Write as Writing};
+use crate::operation;
 use crate::repair::rewrite::{self, shrink};
 use crate::vfs::{OsVfs, Vfs};
 use goblin::elf::dynamic::DT_SONAME;
@@ -25,7 +22,6 @@ use goblin::elf::header::{EI_OSABI, ET_DYN};
 use goblin::elf::program_header::{PF_X, PT_DYNAMIC, PT_GNU_STACK};
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -118,22 +114,6 @@ pub fn main(called: &OsStr, words: &[OsString]) -> ExitCode {
     }
 }
 
-/// Writes a text to standard error. If that fails, only the exit status reports the error.
-fn say(text: &str) {
-    let _ = std::io::stderr().write_all(text.as_bytes());
-}
-
-/// Writes a line to standard output. A closed pipe is not an error.
-fn print(line: &[u8]) -> Result<(), String> {
-    let mut out = std::io::stdout().lock();
-    let written =
-        out.write_all(line).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
-    match written {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.to_string()),
-        _ => Ok(()),
-    }
-}
-
 /// Prints the requested fields of a file, and edits it.
 fn work(files: &dyn Vfs, options: &Options, file: &Path) -> Result<(), String> {
     if options.is_verbose || settings::is_patchelf_verbose() {
@@ -155,8 +135,8 @@ fn work(files: &dyn Vfs, options: &Options, file: &Path) -> Result<(), String> {
     if changes.is_empty() {
         return Ok(());
     }
-    let edited = edit_file(file, changes);
-    edited.map_err(|error| error.line())
+    let edited = foreign::edit(file, rewrite::Change::Fields(changes));
+    edited.map(drop).map_err(|error| error.line())
 }
 
 fn show(image: &Image<'_>, options: &Options) -> Result<(), String> {
@@ -334,47 +314,4 @@ fn write_copy(
     };
     let written = operation::write_over(file, &edits, output, true);
     written.map_err(|error| Error::from(error).line())
-}
-
-/// Edits a file in place.
-fn edit_file(file: &Path, changes: Vec<Change>) -> Result<(), Error> {
-    // The backup is kept in a temporary directory while the file is written.
-    let scratch = operation::Scratch::directory()?;
-    let kept = settings::foreign_store();
-    if let Some(store) = &kept {
-        operation::make_directory(store).map_err(operation::Error::from)?;
-    }
-    let common = Common {
-        format: Format::Human,
-        json: false,
-        full_paths: false,
-        color: Color::Never,
-        quiet: false,
-        verbose: false,
-        jobs: None,
-        root: None,
-        store: Some(kept.unwrap_or_else(|| scratch.path().to_owned())),
-        trust_store: None,
-    };
-    let session = Session::new(&common, false)?;
-    let how = Edit {
-        change: rewrite::Change::Fields(changes),
-        kind: None,
-        arch: None,
-        may_drop_signer: false,
-        update_records: false,
-        carrying: Carrying {
-            kind: Kind::Edit,
-            dry_run: false,
-            // A renamed copy is either the old or the new file, and needs no backup.
-            write: Writing::Replace,
-            sync: true,
-            repaired: None,
-            old_bytes: None,
-        },
-    };
-    for chosen in session.app.files(&[file.to_owned()])? {
-        session.app.edit(&chosen, &how)?;
-    }
-    Ok(())
 }

@@ -245,16 +245,16 @@ pub fn is_patchelf_verbose() -> bool {
     std::env::var_os("PATCHELF_DEBUG").is_some()
 }
 
-/// The other program whose name tfpatch is called by, with the remaining arguments: its own name, or its
-/// first argument.
+/// The other program that tfpatch is called as, with the remaining arguments: by its own name, or by its first
+/// argument, which is `command`.
 #[must_use]
-pub fn words_of_another(program: &str) -> Option<(OsString, Vec<OsString>)> {
+pub fn words_of_another(program: &str, command: &str) -> Option<(OsString, Vec<OsString>)> {
     let mut words = std::env::args_os();
     let own = words.next()?;
     if PathBuf::from(&own).file_name() == Some(OsStr::new(program)) {
         return Some((own, words.collect()));
     }
-    let first = words.next().filter(|first| first == program)?;
+    let first = words.next().filter(|first| first == command)?;
     Some((first, words.collect()))
 }
 

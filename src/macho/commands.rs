@@ -1,6 +1,7 @@
 //! A new list of load commands, and the edits that replace the old list with it.
 
-use super::image::{Command, Image};
+use super::edit::Names;
+use super::image::{Command, Image, is_needed};
 use crate::bytes::Source as _;
 use crate::edit::{Content, Edit};
 use goblin::mach::load_command as lc;
@@ -39,6 +40,22 @@ impl Commands {
             index += 1;
             stays
         });
+    }
+
+    /// Sets the names, of which there are as many as there are commands for them. A command whose name stays the
+    /// same stays as it is.
+    pub(super) fn set_names(&mut self, names: &Names) {
+        let mut needed = names.needed.iter();
+        for (cmd, bytes) in &mut self.list {
+            let name = match *cmd {
+                lc::LC_ID_DYLIB => names.install_name.as_ref(),
+                cmd if is_needed(cmd) => needed.next(),
+                _ => None,
+            };
+            if let Some(named) = name.and_then(|name| with_name(bytes, name)) {
+                *bytes = named;
+            }
+        }
     }
 
     /// Removes `LC_SOURCE_VERSION`.
@@ -113,6 +130,25 @@ fn rpath_command(path: &[u8]) -> Vec<u8> {
     bytes.extend_from_slice(path);
     bytes.resize(size, 0);
     bytes
+}
+
+/// A `dylib_command` with another name; `None` if it has that name, or cannot be read.
+fn with_name(command: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+    let at = name_offset(command)?;
+    if command.get(at..)?.split(|&byte| byte == 0).next() == Some(name) {
+        return None;
+    }
+    let mut bytes = [command.get(..at)?, name].concat();
+    bytes.resize((bytes.len() + 1).next_multiple_of(8), 0);
+    let size = bytes.len() as u32;
+    bytes.get_mut(4..8)?.copy_from_slice(&size.to_le_bytes());
+    Some(bytes)
+}
+
+/// The offset of the name of a `dylib_command` or `dylib_use_command` from its start, in bytes.
+pub(super) fn name_offset(command: &[u8]) -> Option<usize> {
+    let at = command.get(8..)?.first_chunk().map(|at| u32::from_le_bytes(*at))?;
+    usize::try_from(at).ok().filter(|&at| at >= lc::SIZEOF_DYLIB_COMMAND && at < command.len())
 }
 
 /// `LC_CODE_SIGNATURE`.

@@ -1,7 +1,8 @@
-//! Computes the edits for wanted search paths: new load commands, and the signature that covers them.
+//! Computes the edits for wanted search paths and names: new load commands, and the signature that covers them.
 
 pub mod counterpart;
 mod headerpad;
+pub mod names;
 mod postconditions;
 mod refusal;
 
@@ -15,28 +16,31 @@ use crate::edit::{Content, Edit, EditSet, Patched};
 use std::ops::Range;
 
 pub use self::headerpad::HeaderPad;
+pub use self::names::Names;
 pub use self::refusal::Refusal;
 pub use super::adhoc::Obstacle;
 
-/// The wanted search path of one slice.
+/// The wanted search path and names of one slice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SliceRequest {
     /// The slice, as an index into [`Container::slices`].
     pub slice: usize,
     /// All entries, in order. Repeated entries are dropped, because dyld may reject them.
     pub entries: Vec<Vec<u8>>,
+    /// Its own name and those of the libraries that it needs; `None` keeps them.
+    pub names: Option<Names>,
     /// May `LC_SOURCE_VERSION`, which nothing reads, be removed if there is not enough room?
     pub may_drop_source_version: bool,
 }
 
-/// The wanted search paths of the slices of a file.
+/// The wanted search paths and names of the slices of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request<'a> {
     /// The slices to edit.
     pub slices: Vec<SliceRequest>,
     /// May a signer's signature be replaced with an ad-hoc one?
     pub may_drop_signer: bool,
-    /// Repair the signature, even if the search path stays the same? Then every page is hashed, and an
+    /// Repair the signature, even if the load commands stay the same? Then every page is hashed, and an
     /// unsigned arm64 slice is signed. Otherwise, pages that do not match are a reason to refuse the file.
     pub repairs_signature: bool,
     /// The name of the file, which becomes the identifier of a new signature.
@@ -78,8 +82,8 @@ pub enum Failure {
     Refused(#[from] Refusal),
 }
 
-/// Would a search path fit before the first section, together with the command for the signature that an
-/// unsigned arm64 slice needs?
+/// Would a request fit before the first section, together with the command for the signature that an unsigned
+/// arm64 slice needs?
 ///
 /// # Errors
 /// If the slice is malformed.
@@ -89,7 +93,7 @@ pub fn fits(image: &Image<'_>, request: &SliceRequest) -> Result<bool, bytes::Er
     Ok(image.header_size() + commands.len() <= pad.limit)
 }
 
-/// The edits that give the slices of a file the search paths of `request`.
+/// The edits that give the slices of a file the search paths and names of `request`.
 ///
 /// # Errors
 /// [`Failure::Malformed`] if the file cannot be read; [`Failure::Refused`] if it can be read, but an edit
@@ -148,8 +152,13 @@ fn edit_slice(
         }
     }
     let signature = Signature::read(image)?;
+    let names = Names::of(image)?;
+    if let Some(wanted) = &wanted.names {
+        wanted.check(&names, image.slice().arch().name())?;
+    }
     let rpaths = image.rpaths()?;
     if (rpaths == wanted.entries || rpaths == without_duplicates(&wanted.entries))
+        && wanted.names.as_ref().is_none_or(|wanted| *wanted == names)
         && !(request.repairs_signature && is_signature_bad(image, signature.as_ref())?)
     {
         return Ok(None);
@@ -275,7 +284,13 @@ fn new_commands(
     limit: u64,
 ) -> Result<Commands, bytes::Error> {
     let mut commands = Commands::of(image);
-    commands.set_rpaths(&request.entries);
+    // A list that stays the same keeps even its duplicates.
+    if image.rpaths()? != request.entries {
+        commands.set_rpaths(&request.entries);
+    }
+    if let Some(names) = &request.names {
+        commands.set_names(names);
+    }
     if image.slice().arch().must_be_signed() && Signature::read(image)?.is_none() {
         commands.push(signature_command(0, 0));
     }

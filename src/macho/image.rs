@@ -475,7 +475,7 @@ impl<'a> Image<'a> {
 }
 
 /// Does a command name a library, and get an ordinal (dyld, `Header::forEachLinkedDylib`)?
-fn is_needed(cmd: u32) -> bool {
+pub(super) fn is_needed(cmd: u32) -> bool {
     matches!(
         cmd,
         lc::LC_LOAD_DYLIB

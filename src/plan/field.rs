@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Field {
-    /// The object's own name: `DT_SONAME`.
+    /// The object's own name: `DT_SONAME` or `LC_ID_DYLIB`.
     Soname,
-    /// The names of the libraries that it needs, in order: `DT_NEEDED`.
+    /// The names of the libraries that it needs, in order: `DT_NEEDED` or
+    /// `LC_LOAD_DYLIB` and its variants.
     Needed,
     /// The dynamic loader of a program: `PT_INTERP`.
     Interpreter,

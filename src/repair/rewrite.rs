@@ -1,9 +1,11 @@
 //! A new search path for one object: the smallest change that fits.
 
 pub mod fields;
+mod load_commands;
 pub mod macho;
 pub mod shrink;
 
+pub use self::load_commands::LoadCommand;
 use self::shrink::Shrink;
 use crate::bytes::Source;
 use crate::edit::{EditSet, Patched};
@@ -89,8 +91,10 @@ pub enum Change {
     },
     /// Only entries by which a library is found.
     Shrink(Shrink),
-    /// ELF: what is no search path.
+    /// What is no search path. Mach-O files have some of these fields.
     Fields(Vec<edit::Change>),
+    /// Mach-O: search paths and names.
+    LoadCommands(Vec<LoadCommand>),
 }
 
 impl Change {
@@ -100,7 +104,8 @@ impl Change {
         match self {
             Self::Append(new) | Self::Fit(new) | Self::Prepend(new) | Self::Set(new) => new,
             Self::Tidy(new) | Self::Dedupe(new) | Self::Replace { new, .. } => new,
-            Self::Remove(_) | Self::Prune | Self::Shrink(_) | Self::Fields(_) => &[],
+            Self::Remove(_) | Self::Prune | Self::Shrink(_) => &[],
+            Self::Fields(_) | Self::LoadCommands(_) => &[],
         }
     }
 }
@@ -182,9 +187,6 @@ pub fn rewrite(
         vfs.open(object).map_err(|source| Error::Io { path: object.to_owned(), source })?;
     let view = View { vfs, object, names };
     match Format::of(source.as_ref()) {
-        Some(Format::Macho) if matches!(wish.change, Change::Fields(_) | Change::Shrink(_)) => {
-            Err(failed(Failure::NotElf))
-        }
         Some(Format::Macho) => macho::rewrite(&view, source.as_ref(), wish).map_err(failed),
         _ => rewrite_elf(&view, source.as_ref(), wish).map_err(failed),
     }
@@ -231,6 +233,9 @@ impl View<'_> {
 
 fn rewrite_elf(view: &View<'_>, source: &dyn Source, wish: Wish<'_>) -> Result<Rewrite, Failure> {
     let Wish { change, kind, .. } = wish;
+    if matches!(change, Change::LoadCommands(_)) {
+        return Err(Failure::NotMacho);
+    }
     let change = &change.split();
     let image = Image::parse(source)?;
     let before = current(&image)?;
@@ -347,8 +352,8 @@ fn changed(entries: &[Vec<u8>], change: &Change, is_live: impl Fn(&[u8]) -> bool
             });
             replaced.collect()
         }
-        // Of an object that is no ELF object, both are refused before.
-        Change::Shrink(_) | Change::Fields(_) => entries.to_vec(),
+        // These are computed elsewhere, or refused.
+        Change::Shrink(_) | Change::Fields(_) | Change::LoadCommands(_) => entries.to_vec(),
     }
 }
 

@@ -63,6 +63,7 @@ fn request(file: &[u8], entries: &[&str]) -> Request<'static> {
     let slices = slices.map(|slice| SliceRequest {
         slice,
         entries: entries.clone(),
+        names: None,
         may_drop_source_version: false,
     });
     Request {
@@ -102,7 +103,7 @@ fn refusal(file: &[u8], request: &Request<'_>) -> Refusal {
 
 /// Has the script and llvm-objdump read a file; with the old one, every changed byte too.
 #[track_caller]
-fn judge(new: &[u8], old: Option<&[u8]>) {
+pub(crate) fn judge(new: &[u8], old: Option<&[u8]>) {
     let dir = tempfile::tempdir().unwrap();
     let paths = [dir.path().join("old"), dir.path().join("new")];
     fs::write(&paths[1], new).unwrap();

@@ -42,6 +42,8 @@ mod in_use;
 #[cfg(test)]
 mod inert;
 #[cfg(test)]
+mod install_name_tool;
+#[cfg(test)]
 mod judged;
 #[cfg(test)]
 mod killed;

@@ -10,7 +10,7 @@ use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 
 /// The program names under which tfpatch accepts other options.
-const NAMES: [&str; 1] = ["patchelf"];
+const NAMES: [&str; 2] = ["patchelf", "install_name_tool"];
 
 /// Creates the links, and prints the command for a shell.
 ///

@@ -1,18 +1,19 @@
 //! Postconditions: the edited file is read again, through the edits, before the edits are returned.
 
 use super::headerpad::HeaderPad;
+use super::names::Names;
 use super::refusal::Refusal;
 use super::{Request, SliceRequest};
 use crate::bytes::Source as _;
 use crate::edit::{EditSet, Patched};
 use crate::macho::codesign::Signature;
-use crate::macho::commands::without_duplicates;
+use crate::macho::commands::{name_offset, without_duplicates};
 use crate::macho::fat::Container;
-use crate::macho::image::{Command, Image};
+use crate::macho::image::{Command, Image, is_needed};
 use goblin::mach::load_command as lc;
 use std::ops::Range;
 
-/// Does every slice have the wanted search path and a matching signature, and is everything else unchanged?
+/// Does every slice have the wanted search path, the wanted names and a matching signature, and is everything else unchanged?
 ///
 /// # Errors
 /// [`Refusal::Inconsistent`] with the first postcondition that is violated.
@@ -56,16 +57,21 @@ fn slice(
         let entries = old.rpaths().map_err(|_| broken("its old search path can be read"))?;
         let is_wanted = entries == wanted.entries || entries == without_duplicates(&wanted.entries);
         require(is_wanted, "its search path is the wanted one")?;
+        has_names(new, wanted.names.as_ref())?;
         return Ok(Vec::new());
     }
     let rpaths = new.rpaths().map_err(|_| broken("its search path can be read"))?;
-    require(rpaths == without_duplicates(&wanted.entries), "its search path is the wanted one")?;
+    let keeps_path = old.rpaths().is_ok_and(|old| old == wanted.entries);
+    let unique = without_duplicates(&wanted.entries);
+    let is_wanted = rpaths == if keeps_path { wanted.entries.clone() } else { unique };
+    require(is_wanted, "its search path is the wanted one")?;
+    has_names(new, wanted.names.as_ref())?;
     let pad = HeaderPad::of(new).map_err(|_| broken("its load commands fit"))?;
     let read =
         |image: &Image<'_>| Signature::read(image).map_err(|_| broken("its signature can be read"));
     let (old_signature, new_signature) = (read(old)?, read(new)?);
     let is_signed_now = old_signature.is_none() && new_signature.is_some();
-    others(old, new, is_signed_now)?;
+    others(old, new, is_signed_now, wanted.names.is_some())?;
     let touched = old.commands_end().max(pad.start);
     let padding = new.slice().get(pad.start..touched).unwrap_or_default();
     require(padding.iter().all(|&byte| byte == 0), "what the load commands leave is zeros")?;
@@ -96,9 +102,22 @@ fn slice(
     Ok(allowed)
 }
 
-/// Every command except `LC_RPATH` is present in the same order; `LC_SOURCE_VERSION` may be missing. The
-/// command of a new signature is the last one, and `__LINKEDIT` extends to the end of that signature.
-fn others(old: &Image<'_>, new: &Image<'_>, is_signed_now: bool) -> Result<(), Refusal> {
+/// Does a slice have the wanted names?
+fn has_names(new: &Image<'_>, wanted: Option<&Names>) -> Result<(), Refusal> {
+    let Some(wanted) = wanted else { return Ok(()) };
+    let names = Names::of(new).map_err(|_| broken("its names can be read"))?;
+    require(names == *wanted, "its names are the wanted ones")
+}
+
+/// Every command except `LC_RPATH` is present in the same order; `LC_SOURCE_VERSION` may be missing, and with
+/// `has_names` the names of libraries may differ. The command of a new signature is the last one, and
+/// `__LINKEDIT` extends to the end of that signature.
+fn others(
+    old: &Image<'_>,
+    new: &Image<'_>,
+    is_signed_now: bool,
+    has_names: bool,
+) -> Result<(), Refusal> {
     let keeps_version = new.commands_of(lc::LC_SOURCE_VERSION).next().is_some();
     let is_other = |command: &&Command| {
         command.cmd != lc::LC_RPATH && (keeps_version || command.cmd != lc::LC_SOURCE_VERSION)
@@ -122,9 +141,25 @@ fn others(old: &Image<'_>, new: &Image<'_>, is_signed_now: bool) -> Result<(), R
         after.retain(|command| !is_linkedit(command));
     }
     let contents = |commands: &[&Command]| -> Vec<(u32, Vec<u8>)> {
-        commands.iter().map(|command| (command.cmd, command.bytes.clone())).collect()
+        let content = |command: &Command| match has_names && is_named(command.cmd) {
+            true => without_name(&command.bytes),
+            false => command.bytes.clone(),
+        };
+        commands.iter().map(|command| (command.cmd, content(command))).collect()
     };
     require(contents(&before) == contents(&after), "its other load commands are the same")
+}
+
+/// Does a command name a library?
+fn is_named(cmd: u32) -> bool {
+    cmd == lc::LC_ID_DYLIB || is_needed(cmd)
+}
+
+/// What a command has in front of its name, except its size.
+fn without_name(command: &[u8]) -> Vec<u8> {
+    let fixed = name_offset(command).and_then(|at| command.get(..at)).unwrap_or(command);
+    let around_size = [fixed.get(..4), fixed.get(8..)];
+    around_size.into_iter().flatten().flatten().copied().collect()
 }
 
 fn require(holds: bool, what: &'static str) -> Result<(), Refusal> {

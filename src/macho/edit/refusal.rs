@@ -8,8 +8,8 @@ use crate::macho::adhoc::Obstacle;
 pub enum Refusal {
     /// The load commands would overlap the first section.
     #[error(
-        "{arch}: the load commands would end at {needed:#x}, but the first section begins at {available:#x}; remove \
-         entries (`tfpatch rpath prune`), or create a symlink to the library in a directory that is already searched"
+        "{arch}: the load commands would end at {needed:#x}, but the first section begins at {available:#x}; use \
+         shorter paths, remove entries (`tfpatch rpath prune`), or create a symlink to the library in a directory that is already searched"
     )]
     NoHeaderRoom {
         /// The architecture of the slice.
@@ -111,6 +111,34 @@ pub enum Refusal {
     BadEntry {
         /// Index of the entry, from 0.
         index: usize,
+    },
+    /// A search path that is to be removed or replaced does not exist.
+    #[error("{arch}: no LC_RPATH load command with path: {path}")]
+    NoSuchRpath {
+        /// The architecture of the slice.
+        arch: &'static str,
+        /// The path.
+        path: String,
+    },
+    /// A search path that is to be added exists.
+    #[error("{arch}: rpath '{path}' would create a duplicate load command")]
+    DuplicateRpath {
+        /// The architecture of the slice.
+        arch: &'static str,
+        /// The path.
+        path: String,
+    },
+    /// A name that is invalid in a load command.
+    #[error("{arch}: a name is empty or contains a NUL byte")]
+    BadName {
+        /// The architecture of the slice.
+        arch: &'static str,
+    },
+    /// Only a dylib has a name of its own.
+    #[error("{arch}: it is not a dylib, so it has no install name")]
+    NoInstallName {
+        /// The architecture of the slice.
+        arch: &'static str,
     },
     /// The edits violate a postcondition, which is a bug in tfpatch. Nothing is written.
     #[error("the edited file would be invalid: {what}; please report this file")]

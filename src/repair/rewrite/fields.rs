@@ -2,6 +2,8 @@
 
 use crate::edit::{EditSet, Patched};
 use crate::elf::{Image, Summary};
+use crate::macho::edit::Names;
+use crate::macho::{Container, Image as Slice};
 use crate::plan::field::{Field, FieldChange};
 
 /// The fields that `edits` change in an object. What cannot be read is left out.
@@ -13,6 +15,37 @@ pub fn of_edits(image: &Image<'_>, edits: &EditSet) -> Vec<FieldChange> {
         (Ok(before), Ok(after)) => between(&before, &after),
         _ => Vec::new(),
     }
+}
+
+/// The names that `edits` change in the slices of a Mach-O file. What cannot be read is left out. Names that
+/// are the same in all slices are listed once.
+#[must_use]
+pub fn of_slices(slices: &[Slice<'_>], edits: &EditSet) -> Vec<FieldChange> {
+    let Some(first) = slices.first() else { return Vec::new() };
+    let patched = Patched::new(first.slice().file(), edits);
+    let Ok(file) = Container::parse(&patched) else { return Vec::new() };
+    let after: Result<Vec<_>, _> = file.slices.into_iter().map(Slice::parse).collect();
+    let names = |slices: &[Slice<'_>]| -> Option<Vec<Names>> {
+        let mut all = slices.iter().map(Names::of).collect::<Result<Vec<_>, _>>().ok()?;
+        all.dedup();
+        Some(all)
+    };
+    let after = after.ok().and_then(|after| names(&after));
+    let (Some(before), Some(after)) = (names(slices), after) else { return Vec::new() };
+    let changes = [Field::Soname, Field::Needed].map(|field| FieldChange {
+        field,
+        before: texts_of_names(field, &before),
+        after: texts_of_names(field, &after),
+    });
+    changes.into_iter().filter(|change| change.before != change.after).collect()
+}
+
+fn texts_of_names(field: Field, slices: &[Names]) -> Vec<String> {
+    let names = slices.iter().flat_map(|names| match field {
+        Field::Soname => names.install_name.as_slice(),
+        _ => &names.needed,
+    });
+    names.map(|name| String::from_utf8_lossy(name).into_owned()).collect()
 }
 
 fn between(before: &Summary, after: &Summary) -> Vec<FieldChange> {

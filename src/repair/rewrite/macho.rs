@@ -1,6 +1,7 @@
 //! New search paths for the slices of a Mach-O file, and what is removed if there is no space.
 
-use super::{Change, Rewrite, View, Wish, changed, without_duplicates};
+use super::load_commands::{self, LoadCommand};
+use super::{Change, Rewrite, View, Wish, changed, fields, without_duplicates};
 use crate::bytes::{self, Source};
 use crate::edit::{EditSet, Patched};
 use crate::macho::edit::{self, Refusal, Request, SliceRequest};
@@ -41,7 +42,15 @@ pub(super) fn rewrite(
     let (mut before, mut after) = (Vec::new(), Vec::new());
     for (index, image) in images.iter().enumerate().filter(|(_, image)| is_meant(image)) {
         let old = image.rpaths()?;
-        let request = fitting(image, index, &old, wish.change, is_live)?;
+        let request = match wish.change {
+            Change::Shrink(_) => return Err(Failure::NotElf),
+            Change::Fields(changes) => {
+                let like: Option<Vec<_>> = changes.iter().map(LoadCommand::like).collect();
+                load_commands::request(image, index, &like.ok_or(Failure::NotElf)?)?
+            }
+            Change::LoadCommands(changes) => load_commands::request(image, index, changes)?,
+            change => fitting(image, index, &old, change, is_live)?,
+        };
         before.push(old);
         after.push(request.entries.clone());
         slices.push(request);
@@ -110,7 +119,7 @@ fn macho_rewrite(
         had_path: before.iter().any(|entries| !entries.is_empty()),
         before: before.concat(),
         after: after.concat(),
-        fields: Vec::new(),
+        fields: fields::of_slices(images, &patch.edits),
         patch: patch.into(),
         identity: Identity::of_macho(images),
     }
@@ -129,6 +138,7 @@ fn fitting(
     let request = |entries: &[Vec<u8>], may_drop_source_version| SliceRequest {
         slice,
         entries: entries.to_vec(),
+        names: None,
         may_drop_source_version,
     };
     let wanted = changed(old, change, &is_live);

@@ -1,4 +1,4 @@
-//! Edits of Mach-O files: what was asked for is there, and only once; everything else that dyld
+//! Edits of search paths and names of Mach-O files: what was asked for is there, and only once; everything else that dyld
 //! reads is what it was; every page of an edited signature matches; the inverse gives the old bytes,
 //! and what is asked for twice is done once.
 //!
@@ -10,7 +10,7 @@ use libfuzzer_sys::{Corpus, fuzz_target};
 use std::collections::HashSet;
 use tfpatch::bytes::Source;
 use tfpatch::macho::codesign::Signature;
-use tfpatch::macho::edit::{Method, Request, SliceRequest, edit};
+use tfpatch::macho::edit::{Method, Names, Request, SliceRequest, edit};
 use tfpatch::macho::{Container, Image, Summary};
 use tfpatch_fuzz::{MAX_FILE, REQUEST, Wish, apply, within};
 
@@ -49,6 +49,7 @@ fn request(images: &[Summary], head: &[u8], longer: usize) -> Request<'static> {
     let slices = slices.map(|(slice, image)| SliceRequest {
         slice,
         entries: wish.entries(image.rpaths.clone()),
+        names: (flags & 16 != 0).then(|| names(image, &wish)),
         may_drop_source_version: flags & 4 != 0,
     });
     Request {
@@ -59,9 +60,36 @@ fn request(images: &[Summary], head: &[u8], longer: usize) -> Request<'static> {
     }
 }
 
+/// Names from the request in the place of some of those of a slice.
+fn names(image: &Summary, wish: &Wish) -> Names {
+    let given = wish.entries(Vec::new());
+    let every = usize::from(wish.flags >> 5) + 1;
+    let name = |index: usize, old: &Vec<u8>| match given.get(index / every) {
+        Some(new) if index.is_multiple_of(every) => new.clone(),
+        _ => old.clone(),
+    };
+    let needed = image.needed.iter().map(|needed| &needed.name).chain(&image.install_name);
+    let mut names: Vec<_> = needed.enumerate().map(|(index, old)| name(index, old)).collect();
+    let install_name = image.install_name.as_ref().and_then(|_| names.pop());
+    Names { install_name, needed: names }
+}
+
+/// The names of a slice, and the slice without them and its search path.
+fn parted(mut summary: Summary) -> (Names, Summary) {
+    summary.rpaths.clear();
+    let install_name = summary.install_name.as_mut().map(std::mem::take);
+    let needed = summary.needed.iter_mut().map(|needed| std::mem::take(&mut needed.name));
+    (Names { install_name, needed: needed.collect() }, summary)
+}
+
 /// The file after the request, if it is served, and held against the laws of all edits.
 fn changed(file: &Vec<u8>, before: &[Summary], request: &Request<'_>) -> Option<Vec<u8>> {
-    let asked: usize = request.slices.iter().flat_map(|slice| &slice.entries).map(Vec::len).sum();
+    let asked = request.slices.iter().flat_map(|slice| {
+        let names =
+            slice.names.iter().flat_map(|names| names.needed.iter().chain(&names.install_name));
+        slice.entries.iter().chain(names)
+    });
+    let asked: usize = asked.map(Vec::len).sum();
     let most = CONSTANT + FACTOR * (file.len() + asked);
     let container = Container::parse(file).ok()?;
     let patch = within(most, "editing", || edit(&container, request)).ok()?;
@@ -78,9 +106,13 @@ fn changed(file: &Vec<u8>, before: &[Summary], request: &Request<'_>) -> Option<
 
     let after = summaries(&new).expect("an edited file can be read");
     for (index, (before, after)) in before.iter().zip(&after).enumerate() {
-        let others = |summary: &Summary| Summary { rpaths: Vec::new(), ..summary.clone() };
-        assert_eq!(others(before), others(after));
-        match request.slices.iter().find(|wanted| wanted.slice == index) {
+        let (old_names, old) = parted(before.clone());
+        let (new_names, new) = parted(after.clone());
+        assert_eq!(old, new);
+        let wanted = request.slices.iter().find(|wanted| wanted.slice == index);
+        let names = wanted.and_then(|wanted| wanted.names.as_ref());
+        assert_eq!(new_names, *names.unwrap_or(&old_names));
+        match wanted {
             None => assert_eq!(before.rpaths, after.rpaths),
             Some(wanted) if wanted.entries == before.rpaths && !request.repairs_signature => {
                 assert_eq!(before.rpaths, after.rpaths);

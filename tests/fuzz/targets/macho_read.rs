@@ -41,6 +41,7 @@ fn read(file: &Vec<u8>) {
         let wanted = SliceRequest {
             slice: index,
             entries: vec![b"@loader_path/../new".to_vec()],
+            names: None,
             may_drop_source_version: true,
         };
         let wanted = Request {
