@@ -299,6 +299,9 @@ impl<'a> Asking<'a> {
     /// of a distribution of Python code. In a tree from which nothing is imported, each object counts.
     pub(super) fn is_judged(&self, missing: &Missing) -> bool {
         let is_module = missing.root_role == Role::ExtensionModule;
+        if is_module && self.is_of_another_python(missing) {
+            return false;
+        }
         is_module && !is_for_a_display(&missing.asking) && !self.is_for_more(missing)
             || missing.interpreter.is_some()
             || missing.is_named
@@ -347,6 +350,9 @@ impl<'a> Asking<'a> {
         let is_module = missing.root_role == Role::ExtensionModule;
         if missing.program.is_some() && !is_module {
             return !self.must_start(missing);
+        }
+        if is_module && self.is_of_another_python(missing) {
+            return true;
         }
         // An object that needs a library for a GPU needs it to use the GPU.
         if tensorflow::is_for_gpu(&missing.dependency.name) {
@@ -401,12 +407,33 @@ impl<'a> Asking<'a> {
     }
 
     /// Is there a program that users start directly? A Python script of the same name in `bin` starts
-    /// the other with the variables that it needs.
+    /// the other with the variables that it needs. What nobody may execute is not started at all.
     fn must_start(&self, missing: &Missing) -> bool {
+        const ANY_EXECUTE: u32 = 0o111;
         missing.program.as_deref().is_some_and(|program| {
             let name = program.file_name().unwrap_or_default();
-            !self.scripts().contains(name)
+            let mode = self.vfs.metadata(program).map(|found| found.mode);
+            !self.scripts().contains(name) && mode.map_or(true, |mode| mode & ANY_EXECUTE != 0)
         })
+    }
+
+    /// Are all modules that lack a library in the packages of another Python, which is inside a package? The
+    /// interpreter of the target does not search there.
+    fn is_of_another_python(&self, missing: &Missing) -> bool {
+        let Some(own) = self.world.environment.as_ref().filter(|_| self.world.is_imported()) else {
+            return false;
+        };
+        let is_of_another = |module: &Path| {
+            let site = module.ancestors().skip(1).find(|directory| {
+                let name = directory.file_name().unwrap_or_default();
+                name == "site-packages" || name == "dist-packages"
+            });
+            site.is_some_and(|site| {
+                own.import_path().any(|root| site.starts_with(root))
+                    && own.import_path().all(|root| root != site)
+            })
+        };
+        !missing.is_named && missing.roots.iter().all(|root| is_of_another(root))
     }
 
     /// Does a `RECORD` list the library at a path that the loader tried without success?

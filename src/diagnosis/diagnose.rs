@@ -9,6 +9,7 @@ use super::checks::{
     by_code, by_name, cuda, dlopen, files, interpreters, macos, process_limits, program_loaders,
     refused, rpath_entries, sought, symbol_version, wheel,
 };
+use super::leave_replaced::leave_replaced;
 use super::leave_shadowed::leave_shadowed;
 use super::left_to_others::leave_to_others;
 use super::load_report::{Clash, Missing, Seen};
@@ -184,6 +185,7 @@ fn loads(
     for finding in &mut findings {
         leave_to_others(vfs, world, finding);
         leave_shadowed(world, &seen, finding);
+        leave_replaced(&installed.replaced, finding);
     }
     findings.retain(|finding| !installed.explains_unused(finding));
     let installs = world.installs(vfs);
@@ -362,10 +364,18 @@ impl Judge<'_> {
         let Self { vfs, world, question, libraries, seen, .. } = *self;
         let versions = symbol_version::Judge { vfs, world, programs, libraries, variables, bare };
         let mut findings = versions.findings(seen);
-        let opened = dlopen::findings(vfs, world, programs);
+        let opened = dlopen::findings(vfs, world, programs, self.asking);
         let of_cuda = cuda::findings(vfs, world, question, programs, libraries, &opened);
         let opened = [opened, of_cuda].concat();
-        findings.extend(by_name::findings(vfs, world, question, programs, seen, &opened));
+        findings.extend(by_name::findings(
+            vfs,
+            world,
+            question,
+            programs,
+            seen,
+            self.asking,
+            &opened,
+        ));
         findings.extend(opened);
         findings.extend(by_code::findings(vfs, world, programs, seen));
         findings.extend(sought::findings(vfs, world, programs, libraries, self.asking.code()));

@@ -5,6 +5,7 @@ mod asking;
 pub mod bindings;
 pub mod checks;
 pub mod diagnose;
+mod leave_replaced;
 mod leave_shadowed;
 mod left_to_others;
 pub mod load_report;

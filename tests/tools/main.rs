@@ -88,6 +88,8 @@ mod record;
 #[cfg(test)]
 mod refused;
 #[cfg(test)]
+mod replaced;
+#[cfg(test)]
 mod reverting;
 #[cfg(test)]
 mod rootfs;

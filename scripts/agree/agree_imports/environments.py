@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 import tree
-from importing import clean, imports, modules_of
+from importing import clean, imports, modules_of, programs_of
 
 PYTHON = "3.11"
 TABLE = Path(__file__).parent / "environments.toml"
@@ -98,7 +98,7 @@ class Environment:
         self.packages = modules_of(self.site, json.loads(run(self.python, "-c", code)))
         self.packages |= {f"code {number}": [code] for number, code in enumerate(self.code)}
         own = {name: [name] for name in run(self.python, "-c", OF_PYTHON_ITSELF).split()}
-        own = imports(self.python, own, self.variables, self.jobs).worked
+        own = imports(self.python, own, self.variables, self.jobs, {}).worked
         self.of_python_itself = {name: [name] for name in own}
         first = self.imports({})
         if self.find_importers(first):
@@ -132,7 +132,8 @@ class Environment:
     def imports(self, variables):
         # What is moved and removed is never Python's own.
         packages = self.packages | (self.of_python_itself if variables else {})
-        return imports(self.python, packages, self.variables | variables, self.jobs)
+        programs = programs_of(self.site, self.outside)
+        return imports(self.python, packages, self.variables | variables, self.jobs, programs)
 
     def restore(self):
         """The environment as it was made, and nothing beside it."""

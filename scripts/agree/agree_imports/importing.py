@@ -1,7 +1,8 @@
-"""The truth: what a real interpreter imports, each package in a process of its own."""
+"""The truth: what a real interpreter imports, each package in a process of its own, and which programs start."""
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -46,6 +47,34 @@ def modules_of(site, endings):
             if parts and all(part.isidentifier() for part in parts):
                 packages.setdefault(parts[0], []).append(".".join(parts))
     return packages
+
+
+def programs_of(*roots):
+    """The programs in directories that anybody may start, by names that stay when their distribution is moved."""
+    found = {}
+    for root in roots:
+        for directory, _, names in os.walk(root, followlinks=True):
+            for file in (Path(directory, name) for name in names):
+                if file.is_symlink() or not file.stat().st_mode & 0o111 or ".so" in file.name:
+                    continue
+                with open(file, "rb") as opened:
+                    is_elf = opened.read(4) == b"\x7fELF"
+                if is_elf and has_interpreter(file):
+                    found["/".join(file.parts[-3:])] = file
+    return found
+
+
+def has_interpreter(file):
+    return "INTERP" in subprocess.run(["readelf", "-lW", file], capture_output=True, text=True, check=False).stdout
+
+
+def start(program, variables):
+    """What the loader says of a program, whose own code does not run: its words where it lacks something."""
+    asked = clean(variables) | {"LD_TRACE_LOADED_OBJECTS": "1"}
+    said = subprocess.run([program], env=asked, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    lacking = re.findall(r"^\s*(\S+) => not found$", said.stdout, re.MULTILINE)
+    words = [f"{name}: cannot open shared object file: No such file or directory" for name in lacking]
+    return words + ([said.stderr] if said.returncode else [])
 
 
 class Truth:
@@ -97,9 +126,15 @@ def import_package(python, names, variables, truth):
             names = truth.take(log.read(), names, f"ended with {status}: {errors.read()[-600:]}")
 
 
-def imports(python, packages, variables, jobs):
-    """What came of all packages."""
+def imports(python, packages, variables, jobs, programs):
+    """What came of all packages and programs."""
     truth = Truth()
+    for name, program in programs.items():
+        words = start(program, variables)
+        if words:
+            truth.failed[name] = words
+        else:
+            truth.worked.add(name)
     with ThreadPoolExecutor(jobs) as pool:
         # The longest first.
         order = sorted(packages.values(), key=len, reverse=True)

@@ -91,7 +91,7 @@ class Verdict:
         """Are all modules that fail such as their packages do without, and is what they lack told, though not
         as an error?"""
         site = self.environment.sound / self.environment.site.relative_to(self.environment.prefix)
-        self.guarded = not unnamed(told, failed) and all(is_guarded(site, name) for name in failed)
+        self.guarded = not unnamed(told, failed) and all("/" not in name and is_guarded(site, name) for name in failed)
         return self.guarded
 
     def repaired(self, failed, status):

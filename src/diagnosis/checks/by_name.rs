@@ -9,6 +9,7 @@
 
 use super::dlopen::Process;
 use crate::bytes::printable;
+use crate::diagnosis::asking::Asking;
 use crate::diagnosis::load_report::Seen;
 use crate::diagnosis::provider::{self, Choice};
 use crate::elf::opens_by_note::Priority;
@@ -49,18 +50,19 @@ enum Why {
 /// The findings about what modules of the target load. `known` are those about what is opened in other
 /// ways.
 #[must_use]
-pub fn findings(
+pub(in crate::diagnosis) fn findings(
     vfs: &dyn Vfs,
     world: &World,
     question: &Question,
     programs: &[Program<'_>],
     seen: &Seen,
+    asking: &Asking<'_>,
     known: &[Finding],
 ) -> Vec<Finding> {
     let constants = Constants::new(vfs, MAX_BYTES, MAX_BYTES_OF_ALL);
     let wanted = wanted(world, seen);
     let wanted: &[&[u8]] = &wanted.iter().map(Vec::as_slice).collect::<Vec<_>>();
-    let search = Search { vfs, world, question, programs, seen, wanted, constants };
+    let search = Search { vfs, world, question, programs, seen, asking, wanted, constants };
     let mut found = Vec::new();
     for object in world.inventory.objects.iter().filter(|it| seen.leads_to(it)) {
         let opener = Opener { object, process: OnceCell::new() };
@@ -98,6 +100,7 @@ struct Search<'a> {
     question: &'a Question,
     programs: &'a [Program<'a>],
     seen: &'a Seen,
+    asking: &'a Asking<'a>,
     /// In order.
     wanted: &'a [&'a [u8]],
     constants: Constants<'a>,
@@ -192,7 +195,9 @@ impl<'a> Search<'a> {
             }
             (Choice::Several(_) | Choice::None, _) => return None,
         };
-        if self.is_loaded_with(object, &provider.path) {
+        let is_before =
+            why == Why::ForGpu && self.asking.may_be_opened_before(object, library.as_bytes());
+        if is_before || self.is_loaded_with(object, &provider.path) {
             return None;
         }
         let directory = provider.directory().to_owned();

@@ -11,6 +11,7 @@
 //! count. The search path of a library is written for the objects that are linked with it; that of a
 //! module only for its own code, and such a directory in it is a leftover of the link.
 
+use crate::diagnosis::asking::Asking;
 use crate::findings::cure::{Cure, Install, Search};
 use crate::findings::evidence::Evidence;
 use crate::findings::evidence::opening::{Opening as Seen, OutOfReach, Unfound};
@@ -32,7 +33,12 @@ use std::rc::Rc;
 
 /// The findings about libraries that are only `dlopen`ed.
 #[must_use]
-pub fn findings(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Vec<Finding> {
+pub(in crate::diagnosis) fn findings(
+    vfs: &dyn Vfs,
+    world: &World,
+    programs: &[Program<'_>],
+    asking: &Asking<'_>,
+) -> Vec<Finding> {
     let inventory = &world.inventory;
     let files = Files {
         vfs,
@@ -46,7 +52,7 @@ pub fn findings(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Vec<F
         if providers.is_empty() {
             continue;
         }
-        found.extend(out_of_all_reach(&files, world, programs, index, &providers));
+        found.extend(out_of_all_reach(&files, world, programs, asking, index, &providers));
         let Some(opener) = Opener::of(&files, inventory, index, &providers) else { continue };
         let process = Process::of(programs, opener.object);
         let mut lacks = opener.lacks(&files, inventory, index, &providers);
@@ -78,11 +84,13 @@ pub fn findings(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Vec<F
 
 /// Directories of required distributions that an object names for another layout, that do not exist, and that no
 /// object of its distribution finds: for example a plugin in `lib64` whose libraries are in `lib`. One unused
-/// entry proves nothing, since builds leave many. It is proved if no entry finds the requirement.
+/// entry proves nothing, since builds leave many. It is proved if no entry finds the requirement, and no code
+/// opens its library first.
 fn out_of_all_reach(
     files: &Files<'_>,
     world: &World,
     programs: &[Program<'_>],
+    asking: &Asking<'_>,
     distribution: usize,
     providers: &BTreeSet<PathBuf>,
 ) -> Vec<Finding> {
@@ -113,7 +121,8 @@ fn out_of_all_reach(
             let Some(process) = Process::of(programs, object) else { continue };
             let Some(answer) = process.open(name_of(library)) else { continue };
             let is_musl = process.libc() == Libc::Musl;
-            if answer.root.found.is_some() {
+            if answer.root.found.is_some() || asking.may_be_opened_before(object, name_of(library))
+            {
                 continue;
             }
             let entries = files.entries(object).len();

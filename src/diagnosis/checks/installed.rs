@@ -16,6 +16,7 @@ mod undefined;
 
 use crate::diagnosis::load_report::Seen;
 use crate::findings::cure::Cure;
+use crate::findings::evidence::Release;
 use crate::findings::finding::{Cause, Finding};
 use crate::vfs::Vfs;
 use crate::world::inventory::Object;
@@ -23,7 +24,7 @@ use crate::world::program::Program;
 use crate::world::python_code::{PythonCode, Reaction};
 use crate::world::system_libraries::Libraries;
 use crate::world::{Question, World};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 
 /// The findings about distributions, and the directories whose objects they explain.
@@ -43,6 +44,8 @@ pub struct Installed {
     pub bereft: BTreeSet<(PathBuf, Vec<u8>)>,
     /// Libraries of distributions of which a part is missing. That part may be what loads them.
     pub deserted: BTreeSet<PathBuf>,
+    /// Objects of another size than the RECORD of their distribution says, each with its distribution.
+    pub replaced: BTreeMap<PathBuf, Release>,
     /// Objects, each with a library of the target that does not define the symbols that it needs. An entry
     /// that leads to this library does not help.
     pub unbound: BTreeSet<(PathBuf, Vec<u8>)>,
@@ -100,7 +103,8 @@ impl Installed {
         let gone = damages.iter().flat_map(partial::Damage::names_gone).collect();
         let bereft = damages.iter().flat_map(|damage| damage.bereft(world)).collect();
         let deserted = damages.iter().flat_map(|damage| damage.libraries(world, seen)).collect();
-        Self { findings, foreign, gone, gone_unused, bereft, deserted, unbound }
+        let replaced = damages.iter().flat_map(|damage| damage.replaced(world)).collect();
+        Self { findings, foreign, gone, gone_unused, bereft, deserted, replaced, unbound }
     }
 
     /// Does a finding follow from an object for another platform, from missing files, or from a different

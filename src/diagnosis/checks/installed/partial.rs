@@ -79,11 +79,22 @@ impl Moved<'_> {
     fn not_there(&self, own: &Distribution, path: PathBuf, row: &record::Row<'_>) -> Option<Gone> {
         let is_module = path.extension().is_some_and(|ending| ending == "py");
         let is_compiled = is_module && self.vfs.metadata(&path.with_extension("pyc")).is_ok();
-        if is_compiled || self.is_imported(&own.site, &path) {
+        if is_compiled
+            || self.is_an_empty_beginning(&path, row)
+            || self.is_imported(&own.site, &path)
+        {
             return None;
         }
         let content = content_of(&path, row);
         Some(Gone { path, size: row.size, content })
+    }
+
+    /// Is it an empty `__init__.py` whose directory exists? That is imported as a namespace package then
+    /// (PEP 420), with the same content.
+    fn is_an_empty_beginning(&self, path: &Path, row: &record::Row<'_>) -> bool {
+        row.size == Some(0)
+            && path.file_name().is_some_and(|name| name == "__init__.py")
+            && path.parent().is_some_and(|directory| self.vfs.metadata(directory).is_ok())
     }
 
     /// Is a file still imported: from another directory of packages, to which its whole package was moved, or as a
@@ -93,13 +104,30 @@ impl Moved<'_> {
             return false;
         };
         let others = self.world.environment.iter().flat_map(Environment::import_path);
-        let is_moved = self.is_without_package(site, path);
+        let is_moved = self.is_without_package(site, path) || self.is_a_remainder(site, inside);
         let is_there = |other: &Path| self.vfs.metadata(&other.join(inside)).is_ok();
         let is_it = |object: &Object| {
             object.role == Role::ExtensionModule && stem(object.name()) == stem(name.as_bytes())
         };
         let mut beside = self.world.inventory.in_directory(path.parent().unwrap_or(path));
         is_moved && others.filter(|other| *other != site).any(is_there) || beside.any(is_it)
+    }
+
+    /// Is what is left of the package of a file not imported, because another directory has the package itself?
+    /// One without an `__init__.py` comes after all others, wherever it is (PEP 420).
+    fn is_a_remainder(&self, site: &Path, inside: &Path) -> bool {
+        let Some(top) = inside.components().next().filter(|_| inside.components().count() > 1)
+        else {
+            return false;
+        };
+        let is_package = |site: &Path| {
+            let package = site.join(top);
+            ["__init__.py", "__init__.pyc"]
+                .iter()
+                .any(|name| self.vfs.metadata(&package.join(name)).is_ok())
+        };
+        let mut others = self.world.environment.iter().flat_map(Environment::import_path);
+        !is_package(site) && others.any(|other| other != site && is_package(other))
     }
 
     /// Is the whole package gone that contained a file?
@@ -273,6 +301,14 @@ impl Damage {
     /// Is it of a distribution whose modules no import reaches?
     pub(super) fn is_shadowed(&self, world: &World) -> bool {
         world.distribution_shadowed_by(self.distribution).is_some()
+    }
+
+    /// The objects of another size, each with the distribution that installed it.
+    pub(super) fn replaced(&self, world: &World) -> Vec<(PathBuf, Release)> {
+        let distribution = world.inventory.distributions.get(self.distribution);
+        let release = distribution.map(Release::of);
+        let objects = self.of_another_size.iter().filter(|path| is_object(path));
+        objects.filter_map(|path| Some((path.clone(), release.clone()?))).collect()
     }
 
     /// The names of the missing files.

@@ -72,7 +72,7 @@ pub(super) fn findings(
         let each = question.symbols.then_some(&one.object.path);
         pairs.entry((own, one.host.distribution, each)).or_default().push(one);
     }
-    (pairs.into_values().filter_map(|of_pair| finding(world, &of_pair)).collect(), named)
+    (pairs.into_values().filter_map(|of_pair| finding(world, &of_pair, resized)).collect(), named)
 }
 
 /// An object whose symbols would not all bind.
@@ -248,7 +248,7 @@ impl<'a> Scope<'a> {
 }
 
 /// The finding about the objects of one distribution that do not fit those of another.
-fn finding(world: &World, unbound: &[Unbound<'_>]) -> Option<Finding> {
+fn finding(world: &World, unbound: &[Unbound<'_>], resized: &BTreeSet<&Path>) -> Option<Finding> {
     let inventory = &world.inventory;
     // The interpreter reports the module that is imported first. Files that were named are judged themselves.
     let first = unbound.iter().min_by_key(|one| {
@@ -258,12 +258,17 @@ fn finding(world: &World, unbound: &[Unbound<'_>]) -> Option<Finding> {
     let own = inventory.distribution_of(first.object);
     let pair = own.zip(inventory.distribution_of(first.host));
     let pair = pair.filter(|_| first.object.distribution != first.host.distribution);
-    let (cause, cure) = match (pair, own) {
-        (Some((own, host)), _) => (Cause::VersionMismatch, cure_of_mismatch(own, host)),
-        (None, Some(own)) if first.host.distribution == first.object.distribution => {
+    // A file that was replaced is not of the release that its distribution has.
+    let replaced = [first.host, first.object].into_iter().find(|it| resized.contains(&*it.path));
+    let replaced = replaced.and_then(|object| inventory.distribution_of(object));
+    let pair = pair.filter(|_| replaced.is_none());
+    let (cause, cure) = match (replaced, pair, own) {
+        (Some(again), _, _) => (Cause::MissingSymbol, Cure::reinstall(again)),
+        (_, Some((own, host)), _) => (Cause::VersionMismatch, cure_of_mismatch(own, host)),
+        (_, None, Some(own)) if first.host.distribution == first.object.distribution => {
             (Cause::MissingSymbol, Cure::reinstall(own))
         }
-        (None, _) => (Cause::MissingSymbol, Cure::Install(Install::BuiltAgainst)),
+        (_, None, _) => (Cause::MissingSymbol, Cure::Install(Install::BuiltAgainst)),
     };
     let evidence = Evidence::Symbols(Symbols::Unbound {
         object: world.place(&first.object.path),
