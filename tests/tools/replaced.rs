@@ -139,3 +139,30 @@ fn a_program_that_nobody_may_execute_does_not_count() {
     set_mode(&program, 0o644);
     assert!(errors(&findings(dir.path(), 0)).is_empty());
 }
+
+/// Of a distribution of libraries, modules load one, and nothing names the other. What the first one opens by its
+/// name is missed.
+#[test]
+fn a_library_that_nothing_names_is_only_worth_knowing() {
+    for is_named in [false, true] {
+        let dir = open_directory();
+        let env = empty(dir.path());
+        let site = env.below();
+        let more = env.library(&format!("{site}/core/libcore7w.so.1"), "libcore7w.so.1", &[], &[]);
+        env.library(&format!("{site}/core/libcore7.so.1"), "libcore7.so.1", &[], &[]);
+        let rpath = "-Wl,-rpath,$ORIGIN/../core";
+        env.module("one/first", &["libcore7.so.1"], &[rpath]);
+        let opener = env.module_that_opens("one/second", "libcore7w.so.1", &[rpath]);
+        if !is_named {
+            fs::remove_file(opener).unwrap();
+        }
+        let modules = ["one/first.abi3.so", "one/second.abi3.so", "one/__init__.py"];
+        let modules = modules.iter().filter(|file| is_named || !file.contains("second"));
+        env.distribution("one", &["core"], &modules.copied().collect::<Vec<_>>());
+        env.distribution("core", &[], &["core/libcore7.so.1", "core/libcore7w.so.1"]);
+        fs::rename(&more, more.with_extension("elsewhere")).unwrap();
+        assert!(env.runs("import one.first"));
+        let all = findings(dir.path(), i32::from(is_named));
+        assert_eq!(!errors(&all).is_empty(), is_named, "{all:?}");
+    }
+}

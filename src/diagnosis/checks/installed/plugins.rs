@@ -134,7 +134,26 @@ impl Lost<'_, '_> {
         let is_another = |object: &Object| is_open(object) && !is_its_plugin(object);
         let is_for_plugins = first.is_some_and(is_another) && beside.all(is_another);
         let is_listed = || first.is_none() && self.have_modules() || self.is_of_a_family(file);
-        is_for_plugins || is_listed() && !self.is_named(name)
+        is_for_plugins
+            || is_listed() && !self.is_named(name)
+            || self.is_beside_what_is_loaded() && !self.is_named_in_part(name)
+    }
+
+    /// Has the distribution libraries alone, and do modules load one of them? Then each is loaded by what needs it,
+    /// or by what names it.
+    fn is_beside_what_is_loaded(&self) -> bool {
+        let Plugins { world, seen, .. } = *self.plugins;
+        let objects = world.inventory.objects.iter();
+        let mut own = objects.filter(|object| object.distribution == Some(self.distribution));
+        own.clone().all(|object| object.role == Role::Library) && own.any(|it| seen.leads_to(it))
+    }
+
+    /// Is a library named by its file name, without the ending, or without `lib` too, as by code that puts its name
+    /// together?
+    fn is_named_in_part(&self, name: &[u8]) -> bool {
+        let stem = stem(name);
+        let bare = stem.strip_prefix(b"lib").unwrap_or(stem);
+        [name, stem, bare].iter().any(|name| self.is_named(name))
     }
 
     /// Does the distribution have the library once more, under a name to which a tool for wheels added a digest? The
@@ -196,8 +215,12 @@ impl Lost<'_, '_> {
         let named = self.named.get_or_init(|| {
             let objects = self.gone.iter().filter(|path| is_object(path));
             let names = objects.filter_map(|path| Some(path.file_name()?.as_bytes()));
-            // Modules are imported by their names without the ending.
-            let names: Vec<&[u8]> = names.flat_map(|name| [name, stem(name)]).collect();
+            // Modules are imported by their names without the ending, and code may put names together.
+            let in_parts = |name| {
+                let stem = stem(name);
+                [name, stem, stem.strip_prefix(b"lib").unwrap_or(stem)]
+            };
+            let names: Vec<&[u8]> = names.flat_map(in_parts).collect();
             let constants = Constants::new(self.plugins.vfs, MAX_CONSTANTS, MAX_CONSTANTS);
             let mut found = HashSet::new();
             for object in self.objects_of_users() {
