@@ -1,7 +1,7 @@
 //! A new list of load commands, and the edits that replace the old list with it.
 
-use super::edit::Names;
 use super::image::{Command, Image, is_needed};
+use super::names::Names;
 use crate::bytes::Source as _;
 use crate::edit::{Content, Edit};
 use goblin::mach::load_command as lc;

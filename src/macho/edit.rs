@@ -2,7 +2,6 @@
 
 pub mod counterpart;
 mod headerpad;
-pub mod names;
 mod postconditions;
 mod refusal;
 
@@ -11,12 +10,12 @@ use super::codesign::Signature;
 use super::commands::{Commands, signature_command, without_duplicates};
 use super::fat::{Container, Listing, Slice};
 use super::image::{Image, Kind};
+use super::names::Names;
 use crate::bytes::{self, Source as _, align_up};
 use crate::edit::{Content, Edit, EditSet, Patched};
 use std::ops::Range;
 
 pub use self::headerpad::HeaderPad;
-pub use self::names::Names;
 pub use self::refusal::Refusal;
 pub use super::adhoc::Obstacle;
 
@@ -154,7 +153,7 @@ fn edit_slice(
     let signature = Signature::read(image)?;
     let names = Names::of(image)?;
     if let Some(wanted) = &wanted.names {
-        wanted.check(&names, image.slice().arch().name())?;
+        check_names(&names, wanted, image.slice().arch().name())?;
     }
     let rpaths = image.rpaths()?;
     if (rpaths == wanted.entries || rpaths == without_duplicates(&wanted.entries))
@@ -182,6 +181,24 @@ fn edit_slice(
             Done::of(slice, Method::LoadCommands, new.edits(image), vec![header])
         }
     }))
+}
+
+/// Can a slice with the names of `old` get the new ones?
+fn check_names(old: &Names, new: &Names, arch: &'static str) -> Result<(), Refusal> {
+    if old.install_name.is_none() && new.install_name.is_some() {
+        return Err(Refusal::NoInstallName { arch });
+    }
+    if old.install_name.is_some() != new.install_name.is_some()
+        || old.needed.len() != new.needed.len()
+    {
+        return Err(Refusal::Inconsistent { what: "it has as many names as before" });
+    }
+    let before = old.needed.iter().chain(&old.install_name);
+    let mut both = before.zip(new.needed.iter().chain(&new.install_name));
+    match both.any(|(old, new)| old != new && (new.is_empty() || new.contains(&0))) {
+        true => Err(Refusal::BadName { arch }),
+        false => Ok(()),
+    }
 }
 
 /// The load commands for a request, and the end of the bytes that they change. They fit into unused bytes.

@@ -10,9 +10,11 @@ mod commands;
 pub mod edit;
 pub mod fat;
 pub mod image;
+mod names;
 pub mod symbols;
 
 pub use self::edit::HeaderPad;
 pub use arch::Arch;
 pub use fat::{Container, Slice};
 pub use image::{BuildVersion, Command, Image, Kind, Needed, Section, Segment, Summary, Version};
+pub use names::Names;

@@ -1,11 +1,12 @@
 //! Computes the edits that turn one known state of a Mach-O file into another, to compare them with recorded
 //! edits.
 
-use super::{Failure, Names, Request, SliceRequest, edit};
+use super::{Failure, Request, SliceRequest, edit};
 use crate::bytes;
 use crate::edit::{EditSet, Pair};
 use crate::macho::fat::Container;
 use crate::macho::image::Image;
+use crate::macho::names::Names;
 use goblin::mach::load_command as lc;
 
 impl SliceRequest {

@@ -1,7 +1,6 @@
 //! Postconditions: the edited file is read again, through the edits, before the edits are returned.
 
 use super::headerpad::HeaderPad;
-use super::names::Names;
 use super::refusal::Refusal;
 use super::{Request, SliceRequest};
 use crate::bytes::Source as _;
@@ -10,6 +9,7 @@ use crate::macho::codesign::Signature;
 use crate::macho::commands::{name_offset, without_duplicates};
 use crate::macho::fat::Container;
 use crate::macho::image::{Command, Image, is_needed};
+use crate::macho::names::Names;
 use goblin::mach::load_command as lc;
 use std::ops::Range;
 

@@ -2,8 +2,7 @@
 
 use crate::edit::{EditSet, Patched};
 use crate::elf::{Image, Summary};
-use crate::macho::edit::Names;
-use crate::macho::{Container, Image as Slice};
+use crate::macho::{Container, Image as Slice, Names};
 use crate::plan::field::{Field, FieldChange};
 
 /// The fields that `edits` change in an object. What cannot be read is left out.

@@ -1,8 +1,8 @@
 //! Changes of the search path and the names of a Mach-O slice, as `install_name_tool` makes them.
 
 use crate::elf;
-use crate::macho::Image;
-use crate::macho::edit::{Names, Refusal, SliceRequest};
+use crate::macho::edit::{Refusal, SliceRequest};
+use crate::macho::{Image, Names};
 use crate::object::Failure;
 
 /// One change of the load commands of a slice.

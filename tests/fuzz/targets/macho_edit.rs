@@ -10,8 +10,8 @@ use libfuzzer_sys::{Corpus, fuzz_target};
 use std::collections::HashSet;
 use tfpatch::bytes::Source;
 use tfpatch::macho::codesign::Signature;
-use tfpatch::macho::edit::{Method, Names, Request, SliceRequest, edit};
-use tfpatch::macho::{Container, Image, Summary};
+use tfpatch::macho::edit::{Method, Request, SliceRequest, edit};
+use tfpatch::macho::{Container, Image, Names, Summary};
 use tfpatch_fuzz::{MAX_FILE, REQUEST, Wish, apply, within};
 
 /// Memory that an edit may take for each byte of the file and of the request, and besides.
