@@ -24,6 +24,7 @@ use crate::knowledge::tensorflow;
 use crate::python::installs::Installs;
 use crate::python::interpreter::Interpreter;
 use crate::vfs::Vfs;
+use crate::world::inventory::Role;
 use crate::world::program::Program;
 use crate::world::python_code::{Reaction, standard};
 use crate::world::system_libraries::Libraries;
@@ -394,7 +395,9 @@ impl Judge<'_> {
     /// Why a library is missing, and what that means; nothing if no object needs it.
     fn found(&self, missing: &Missing) -> Vec<Finding> {
         let found = self.missing(missing).into_iter();
-        let Some(interpreter) = &missing.interpreter else { return found.collect() };
+        let Some(interpreter) = &missing.interpreter else {
+            return found.map(|found| self.with_program(missing, found)).collect();
+        };
         let python = self.world.place(interpreter);
         let starting = found.map(|found| Finding {
             evidence: keeping_from_starting(found.evidence, &python),
@@ -407,6 +410,21 @@ impl Judge<'_> {
             ..found
         });
         starting.collect()
+    }
+
+    /// Names the program that does not start, if only programs load the object: no import fails then.
+    fn with_program(&self, missing: &Missing, found: Finding) -> Finding {
+        match &missing.program {
+            Some(program)
+                if missing.root_role == Role::Executable
+                    && !found.is_optional
+                    && *program != missing.asking.path =>
+            {
+                let program = self.world.place(program);
+                Finding { evidence: keeping_from_starting(found.evidence, &program), ..found }
+            }
+            _ => found,
+        }
     }
 
     /// Why a library is missing; nothing if no object needs it.
@@ -556,12 +574,10 @@ impl Judge<'_> {
     }
 }
 
-/// What is seen of a need, and that an interpreter cannot start for it.
-fn keeping_from_starting(evidence: Evidence, interpreter: &Place) -> Evidence {
+/// What is seen of a need, and that a program cannot start for it.
+fn keeping_from_starting(evidence: Evidence, program: &Place) -> Evidence {
     match evidence {
-        Evidence::Need(need) => {
-            Evidence::Need(Need { interpreter: Some(interpreter.clone()), ..need })
-        }
+        Evidence::Need(need) => Evidence::Need(Need { program: Some(program.clone()), ..need }),
         other => other,
     }
 }

@@ -124,18 +124,25 @@ fn modules_of_a_python_inside_a_package_are_only_worth_knowing() {
     assert_eq!(errors(&findings(dir.path(), 1)).len(), 1);
 }
 
-/// Nobody starts a program without the right to do so.
+/// A program that does not start is named, although a library lacks what it needs. Nobody starts one without the right
+/// to do so.
 #[test]
 fn a_program_that_nobody_may_execute_does_not_count() {
     let dir = open_directory();
     let env = empty(dir.path());
     let site = env.below();
-    let library = format!("{site}/one/lib/libown7.so.1");
-    env.library(&library, "libown7.so.1", &[], &[]);
+    env.library(&format!("{site}/one/lib/libbase7.so.1"), "libbase7.so.1", &[], &[]);
+    let own = format!("{site}/one/own/libown7.so.1");
+    env.library(&own, "libown7.so.1", &["libbase7.so.1"], &[]);
     env.module("one/first", &[], &[]);
-    let program = env.program(&format!("{site}/one/data/helper"), &["libown7.so.1"], &[]);
+    let rpath = "-Wl,-rpath,$ORIGIN/../own";
+    let program = env.program(&format!("{site}/one/data/helper"), &["libown7.so.1"], &[rpath]);
     assert!(!std::process::Command::new(&program).status().unwrap().success());
-    assert_eq!(errors(&findings(dir.path(), 1)).len(), 1);
+    let all = findings(dir.path(), 1);
+    let [error] = errors(&all)[..] else { panic!("{all:?}") };
+    let message = error["message"].as_str().unwrap();
+    let wanted = "one/data/helper cannot start: one/own/libown7.so.1 needs libbase7.so.1";
+    assert!(message.starts_with(wanted), "{message}");
     set_mode(&program, 0o644);
     assert!(errors(&findings(dir.path(), 0)).is_empty());
 }

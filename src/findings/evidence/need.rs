@@ -13,8 +13,8 @@ pub struct Need {
     pub object: Place,
     /// The library, as named by the object.
     pub library: Vec<u8>,
-    /// The interpreter that cannot start without the library, if it is for an interpreter.
-    pub interpreter: Option<Place>,
+    /// The interpreter or other program that cannot start without the library, if it is for one.
+    pub program: Option<Place>,
     /// The state of the library.
     pub supply: Supply,
     /// The code that imports the object, if its import may fail without consequences.
@@ -33,10 +33,10 @@ pub struct Guard {
 }
 
 impl Need {
-    /// A need of an object that is not required to start an interpreter.
+    /// A need of an object that is not required to start a program.
     #[must_use]
     pub fn new(object: Place, library: &[u8], supply: Supply) -> Self {
-        Self { object, library: library.to_vec(), interpreter: None, supply, guard: None }
+        Self { object, library: library.to_vec(), program: None, supply, guard: None }
     }
 }
 
@@ -187,7 +187,7 @@ impl Need {
     pub(super) fn each_name(&self, to: &mut dyn FnMut(&dyn Display)) {
         to(&self.object);
         to(&printable(&self.library));
-        self.interpreter.iter().for_each(|interpreter| to(interpreter));
+        self.program.iter().for_each(|program| to(program));
         self.guard.iter().for_each(|guard| to(&guard.file));
         match &self.supply {
             Supply::OutOfReach { directory, .. }

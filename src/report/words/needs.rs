@@ -15,13 +15,13 @@ pub(super) fn of(need: &Need) -> String {
             true => format!("; {file}:{line} opens it when a function is called"),
         }
     });
-    match &need.interpreter {
+    match &need.program {
         None => said(need, &need.object.to_string()) + &guard,
-        Some(interpreter) => {
-            let python = interpreter.to_string();
+        Some(program) => {
+            let program = program.to_string();
             let object = need.object.to_string();
-            let object = if object == python { "it" } else { &object };
-            format!("{python} cannot start: {}{guard}", said(need, object))
+            let object = if object == program { "it" } else { &object };
+            format!("{program} cannot start: {}{guard}", said(need, object))
         }
     }
 }
@@ -162,10 +162,10 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn an_interpreter_is_named_once() {
+    fn a_program_is_named_once() {
         let place = |path: &str| Place::on_disk(Path::new(path));
         let need = |object: &str, supply| Need {
-            interpreter: Some(place("/e/bin/python")),
+            program: Some(place("/e/bin/python")),
             ..Need::new(place(object), b"libx.so.1", supply)
         };
         let lies = || Supply::OutOfReach { directory: place("/e/lib"), is_required: true };
