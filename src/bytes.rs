@@ -6,9 +6,11 @@
 
 mod pieces;
 mod together;
+mod wildcards;
 
 pub(crate) use pieces::{Pieces, Piecewise};
 pub(crate) use together::read_together;
+pub(crate) use wildcards::fits_wildcards;
 
 use std::borrow::Cow;
 use std::ops::Range;

@@ -1,6 +1,7 @@
 //! What Python code opens before it imports a module: a library that is loaded then is found by its name.
 
 use super::{Asking, Before};
+use crate::bytes::fits_wildcards;
 use crate::diagnosis::load_report::Missing;
 use crate::python::sources::{Opened, Opening, When};
 use crate::world::inventory::{Object, Role};
@@ -147,42 +148,5 @@ impl Asking<'_> {
 
 /// Does a name match a pattern of a shell's with `*` and `?`? Other patterns are assumed to match.
 fn matches_pattern(pattern: &[u8], name: &[u8]) -> bool {
-    if pattern.contains(&b'[') {
-        return true;
-    }
-    // The position of the last star, and how much of the name it has matched so far.
-    let (mut at, mut of, mut star) = (0, 0, None);
-    while let Some(&byte) = name.get(of) {
-        match pattern.get(at) {
-            Some(b'*') => {
-                star = Some((at, of));
-                at += 1;
-            }
-            Some(&wanted) if wanted == b'?' || wanted == byte => {
-                at += 1;
-                of += 1;
-            }
-            _ => {
-                let Some((before, taken)) = star else { return false };
-                star = Some((before, taken + 1));
-                (at, of) = (before + 1, taken + 1);
-            }
-        }
-    }
-    pattern.get(at..).is_some_and(|rest| rest.iter().all(|&byte| byte == b'*'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::matches_pattern;
-
-    #[test]
-    fn patterns_are_those_of_a_shell() {
-        for pattern in ["*", "*.so*", "lib*.so.1", "libgone.so.1", "lib????.so.*", "*e.so*1"] {
-            assert!(matches_pattern(pattern.as_bytes(), b"libgone.so.1"), "{pattern}");
-        }
-        for pattern in ["", "*.dll", "lib*.so", "libgone.so", "?libgone.so.1", "libnope*.so*"] {
-            assert!(!matches_pattern(pattern.as_bytes(), b"libgone.so.1"), "{pattern}");
-        }
-    }
+    pattern.contains(&b'[') || fits_wildcards(name, pattern)
 }
