@@ -8,6 +8,7 @@ use crate::app::carry_out::Carrying;
 use crate::app::rpath::{Edit, Edited};
 use crate::operation::{self, Kind, Write as Writing};
 use crate::repair::rewrite::Change;
+use crate::report::words::Words;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -28,6 +29,14 @@ pub fn print(line: &[u8]) -> Result<(), String> {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.to_string()),
         _ => Ok(()),
     }
+}
+
+/// The error for an option of tfpatch in front of the name of another program, which has its own options.
+#[must_use]
+pub fn misplaced(command: &str) -> Error {
+    let said =
+        format!("`tfpatch {command}` has the options of that program, and none before its name");
+    Error::Said(Words::new(said).hint(format!("run `tfpatch {command}` alone to list them")))
 }
 
 /// Edits a file in place. A signer's signature of a Mach-O file is replaced with an ad-hoc one.

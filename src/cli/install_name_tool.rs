@@ -18,7 +18,7 @@ const VERSION: &str =
     concat!("tfpatch ", env!("CARGO_PKG_VERSION"), ", compatible with cctools install_name_tool");
 
 /// The list of options.
-const HELP: &str = "\
+const HELP: &str = "  \
   -id NAME                Set the name of a dylib
   -change OLD NEW         Rename a library that the file needs
   -rpath OLD NEW          Replace a path

@@ -159,7 +159,8 @@ fn carry_out(session: &mut Session, command: &Command) -> Result<u8, Error> {
         Command::Man(options) => commands::man::run(session, options),
         Command::Help(options) => commands::help::run(options),
         Command::Shims(options) => commands::shims::run(session, options),
-        // The options of other programs are read before those of all commands.
-        Command::Patchelf(_) | Command::InstallNameTool(_) => Ok(0),
+        // The options of other programs are read before those of all commands, unless one stands before them.
+        Command::Patchelf(_) => Err(foreign::misplaced("patchelf")),
+        Command::InstallNameTool(_) => Err(foreign::misplaced("install-name-tool")),
     }
 }

@@ -53,7 +53,7 @@ const ALIASES: [(u8, &str); 6] =
     [(0, "system-v"), (0, "sysv"), (3, "gnu"), (4, "gnu-hurd"), (4, "hurd"), (3, "linux")];
 
 /// The list of options.
-const HELP: &str = "\
+const HELP: &str = "  \
   [--set-interpreter FILENAME]
   [--print-interpreter]
   [--print-os-abi]

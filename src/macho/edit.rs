@@ -9,7 +9,7 @@ use super::adhoc::{self, Unsigned};
 use super::codesign::Signature;
 use super::commands::{Commands, signature_command, without_duplicates};
 use super::fat::{Container, Listing, Slice};
-use super::image::{Image, Kind};
+use super::image::{Image, Kind, Segment};
 use super::names::Names;
 use crate::bytes::{self, Source as _, align_up};
 use crate::edit::{Content, Edit, EditSet, Patched};
@@ -150,6 +150,7 @@ fn edit_slice(
             return Err(Refusal::BadEntry { index }.into());
         }
     }
+    check_is_whole(image)?;
     let signature = Signature::read(image)?;
     let names = Names::of(image)?;
     if let Some(wanted) = &wanted.names {
@@ -181,6 +182,21 @@ fn edit_slice(
             Done::of(slice, Method::LoadCommands, new.edits(image), vec![header])
         }
     }))
+}
+
+/// Has the file all bytes that the segments map? One that is truncated is not edited.
+fn check_is_whole(image: &Image<'_>) -> Result<(), bytes::Error> {
+    let slice = image.slice();
+    let is_inside = |segment: &Segment| {
+        segment.fileoff.checked_add(segment.filesize).is_some_and(|end| end <= slice.len())
+    };
+    match image.segments()?.iter().find(|segment| !is_inside(segment)) {
+        Some(segment) => {
+            let why = "a segment extends beyond the end; the file is truncated: install it again";
+            Err(slice.invalid("segment", segment.fileoff, why))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Can a slice with the names of `old` get the new ones?

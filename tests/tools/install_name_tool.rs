@@ -215,3 +215,69 @@ fn names_are_edited_by_our_own_commands_too() {
     run(dir.path(), &["revert", "x"]).text(0);
     assert_eq!(snapshot(dir.path()), before);
 }
+
+#[test]
+fn an_option_of_tfpatch_before_the_name_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let bytes = std::fs::read(built().join("x86_64/chained")).unwrap();
+    std::fs::write(dir.path().join("x"), &bytes).unwrap();
+    for words in [
+        ["-q", "install-name-tool", "-id", "/i.dylib", "x"],
+        ["--json", "patchelf", "--set-rpath", "/i", "x"],
+    ] {
+        let ran = run(dir.path(), &words);
+        assert_eq!(ran.status, 2, "{ran:?}");
+        let said = format!("{}{}", ran.out, ran.err);
+        assert!(said.contains("has the options of that program"), "{ran:?}");
+        assert!(std::fs::read(dir.path().join("x")).unwrap() == bytes);
+    }
+    let listed = run(dir.path(), &["install-name-tool"]);
+    assert!(listed.err.lines().skip(1).all(|line| line.starts_with("  -")), "{listed:?}");
+}
+
+/// LLVM's program edits neither: the first has no name, the other one is truncated.
+#[test]
+fn what_has_no_name_or_no_end_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let bundle = std::fs::read(built().join("x86_64/bundle")).unwrap();
+    std::fs::write(dir.path().join("x"), &bundle).unwrap();
+    let said = run(dir.path(), &["soname", "set", "/i.dylib", "x"]);
+    assert!(said.error().contains("it has no install name"), "{said:?}");
+    let whole = std::fs::read(built().join("x86_64/unsigned")).unwrap();
+    let half = &whole[..whole.len() / 2];
+    let [theirs, ours] = both(dir.path(), half, &["-add_rpath", "/new", "x"]);
+    assert!(!theirs.status.success());
+    let said = String::from_utf8(ours.stderr).unwrap();
+    assert!(!ours.status.success() && said.contains("the file is truncated"), "{said}");
+}
+
+#[test]
+fn names_of_any_bytes_are_told_apart() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let bytes = std::fs::read(built().join("x86_64/chained")).unwrap();
+    std::fs::write(dir.path().join("x"), &bytes).unwrap();
+    let before = snapshot(dir.path());
+    for name in [&b"/x\xff"[..], b"/x\xfe"] {
+        let name = std::ffi::OsStr::from_bytes(name);
+        run(dir.path(), &words(&[&"soname", &"set", &name, &"x"])).text(0);
+    }
+    let shown = run(dir.path(), &["diff", "x"]).text(0).to_owned();
+    assert!(shown.contains(r"/x\xfe") || shown.contains(r"/x\\xfe"), "{shown}");
+    run(dir.path(), &["revert", "x"]).text(0);
+    assert_eq!(snapshot(dir.path()), before);
+}
+
+/// Each name of a file with several is judged when it is selected.
+#[test]
+fn a_second_name_of_a_file_lacks_what_the_first_one_lacks() {
+    let dir = tempfile::tempdir().unwrap();
+    let bytes = std::fs::read(built().join("x86_64/chained")).unwrap();
+    std::fs::write(dir.path().join("a.dylib"), &bytes).unwrap();
+    std::fs::hard_link(dir.path().join("a.dylib"), dir.path().join("b.dylib")).unwrap();
+    for name in ["a.dylib", "b.dylib"] {
+        let ran = run(dir.path(), &["doctor", name]);
+        assert_eq!(ran.status, 1, "{name}: {ran:?}");
+        assert!(ran.out.contains("libb.dylib"), "{name}: {ran:?}");
+    }
+}

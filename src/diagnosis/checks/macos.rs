@@ -58,6 +58,13 @@ struct Loaded<'a> {
     opened: Opened,
 }
 
+/// The Mach-O objects of a target, those first that were named on the command line.
+fn objects(world: &World) -> impl Iterator<Item = &Object> {
+    let all = || world.inventory.objects.iter().filter(|object| !object.slices().is_empty());
+    let named = all().filter(|object| world.is_named(&object.path));
+    named.chain(all().filter(|object| !world.is_named(&object.path)))
+}
+
 impl<'a> Macos<'a> {
     /// The program of a target: its interpreter, else one for the processor that most of its objects
     /// are for. `None` without any Mach-O object.
@@ -82,7 +89,7 @@ impl<'a> Macos<'a> {
             dyld.program(&real).process
         });
         let mut by_file = HashMap::new();
-        for object in world.inventory.objects.iter().filter(|object| !object.slices().is_empty()) {
+        for object in objects(world) {
             by_file.entry(object.id).or_insert(object);
         }
         Some(Self { vfs, world, dyld, process, by_file })
@@ -91,7 +98,7 @@ impl<'a> Macos<'a> {
     /// The objects that a program would load directly: extension modules, programs, and libraries
     /// that nothing in the tree depends on.
     fn roots(&self) -> Vec<&'a Object> {
-        let objects = || self.world.inventory.objects.iter().filter(|o| !o.slices().is_empty());
+        let objects = || objects(self.world);
         let needed: HashSet<&[u8]> = objects()
             .flat_map(|object| object.slices().iter().map(move |slice| (object, slice)))
             .flat_map(|(object, slice)| {
@@ -110,7 +117,7 @@ impl<'a> Macos<'a> {
                         && !installed.map(leaf).any(|name| needed.contains(name))
                 }
             })
-            // All names of one file are one image to dyld.
+            // All names of one file are one image to dyld. A name that was selected is the first.
             .filter(|object| seen.insert(object.id))
             .collect()
     }

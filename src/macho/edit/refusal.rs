@@ -9,7 +9,8 @@ pub enum Refusal {
     /// The load commands would overlap the first section.
     #[error(
         "{arch}: the load commands would end at {needed:#x}, but the first section begins at {available:#x}; use \
-         shorter paths, remove entries (`tfpatch rpath prune`), or create a symlink to the library in a directory that is already searched"
+         a shorter path, remove entries (`tfpatch rpath prune`), create a symlink to the library in a directory that is \
+         already searched, or link the file again with -headerpad_max_install_names"
     )]
     NoHeaderRoom {
         /// The architecture of the slice.

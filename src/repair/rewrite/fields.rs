@@ -44,7 +44,15 @@ fn texts_of_names(field: Field, slices: &[Names]) -> Vec<String> {
         Field::Soname => names.install_name.as_slice(),
         _ => &names.needed,
     });
-    names.map(|name| String::from_utf8_lossy(name).into_owned()).collect()
+    names.map(|name| text(name)).collect()
+}
+
+/// A name; other bytes than UTF-8 are escaped, so that different names have different texts.
+fn text(name: &[u8]) -> String {
+    match str::from_utf8(name) {
+        Ok(name) => name.to_owned(),
+        Err(_) => name.escape_ascii().to_string(),
+    }
 }
 
 fn between(before: &Summary, after: &Summary) -> Vec<FieldChange> {
@@ -60,7 +68,7 @@ fn between(before: &Summary, after: &Summary) -> Vec<FieldChange> {
 
 /// What a field holds.
 fn values(field: Field, summary: &Summary) -> Vec<String> {
-    let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
+    let text = |bytes: &Vec<u8>| text(bytes);
     let yes_or_no = |holds: bool| vec![if holds { "yes" } else { "no" }.to_owned()];
     match field {
         Field::Soname => summary.soname.iter().map(text).collect(),

@@ -46,7 +46,12 @@ pub(super) fn rewrite(
             Change::Shrink(_) => return Err(Failure::NotElf),
             Change::Fields(changes) => {
                 let like: Option<Vec<_>> = changes.iter().map(LoadCommand::like).collect();
-                load_commands::request(image, index, &like.ok_or(Failure::NotElf)?)?
+                let like = like.ok_or(Failure::NotElf)?;
+                let names_it = like.iter().any(|it| matches!(it, LoadCommand::InstallName(_)));
+                if names_it && image.install_name()?.is_none() {
+                    return Err(Refusal::NoInstallName { arch: image.slice().arch().name() }.into());
+                }
+                load_commands::request(image, index, &like)?
             }
             Change::LoadCommands(changes) => load_commands::request(image, index, changes)?,
             change => fitting(image, index, &old, change, is_live)?,
