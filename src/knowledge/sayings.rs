@@ -216,6 +216,15 @@ const SAYINGS: &[Saying] = &[
                in .dockerignore)",
     },
     Saying {
+        words: &[&["ould not load the", "sharp", "module using the"]],
+        subject: Subject::NotInstalled,
+        about: "Node.js",
+        meaning: "the native part of sharp for this system is not installed. npm installs it as an optional package for the \
+                  system on which it runs, so node_modules was copied, or optional packages were left out.",
+        cure: "run npm install --include=optional sharp on the system that runs it; for another one, npm install --os=linux \
+               --cpu=x64 sharp",
+    },
+    Saying {
         words: &[
             &["was compiled against a different Node.js version"],
             &["NODE_MODULE_VERSION"],

@@ -51,4 +51,17 @@ pub(super) const SAYINGS: &[Saying] = &[
         cure: "reinstall the package with the Python that runs it (python -c 'import platform; print(platform.machine())' shows \
                its processor)",
     },
+    Saying {
+        words: &[
+            &["CUDA runtime library not found"],
+            &["CUDA libraries not found"],
+            &["CUDA library not found"],
+        ],
+        subject: Subject::NotInstalled,
+        about: "libcudart.so",
+        meaning: "a program did not find the libraries of CUDA. They are not installed, or they are in a directory that the \
+                  program does not search.",
+        cure: "install the CUDA that the program was built for, with its own extra if it has one (such as [cuda]); if it is \
+               installed, run the program with tfpatch trace to see where it searches",
+    },
 ];

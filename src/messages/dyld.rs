@@ -103,7 +103,8 @@ impl Open {
     fn lists(&self, line: &[u8]) -> bool {
         behind(&self.text, b"Did find:").is_some()
             && line.first().is_some_and(u8::is_ascii_whitespace)
-            && line.trim_ascii_start().starts_with(b"/")
+            && (line.trim_ascii_start().starts_with(b"/")
+                || memmem::find(line, b": mach-o").is_some())
             || behind(&self.text, b"Did find:").is_some()
                 && line.trim_ascii_start().starts_with(b"...")
     }
@@ -272,6 +273,8 @@ fn library(text: &[u8]) -> Option<Message> {
         with_object(message, between(text, b"\nin ", b'\n').map(<[u8]>::trim_ascii))
     } else if behind(text, b"(Code Signature Invalid)").is_some() {
         Message::new(Speaker::Dyld, Kind::BadSignature)
+    } else if let Some(object) = between(text, b"missing compatible arch in ", b'\n') {
+        Message::new(Speaker::Dyld, Kind::WrongArchitecture).object(object)
     } else {
         let path = opened(text).filter(|_| !tried.is_empty())?;
         match path.contains(&b'/') {
@@ -304,6 +307,7 @@ fn verdict(note: &[u8]) -> Option<Kind> {
         None
     } else if says(b"incompatible architecture")
         || says(b"wrong architecture")
+        || says(b"missing compatible arch")
         || says(b"incompatible cpu")
     {
         Some(Kind::WrongArchitecture)
