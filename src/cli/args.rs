@@ -147,9 +147,16 @@ pub enum Command {
     #[command(subcommand)]
     Interpreter(Interpreter),
     /// Edit files with the options of patchelf: `tfpatch patchelf --set-rpath PATH FILE`.
+    #[command(after_long_help = "\
+The options and the output are those of patchelf 0.19; `tfpatch patchelf` without arguments lists them. A link to tfpatch \
+with the name patchelf takes them too. No backup is kept, unless TFPATCH_STORE names a directory for it.")]
     Patchelf(Foreign),
     /// Edit Mach-O files with the options of install_name_tool: `tfpatch install-name-tool -id NAME FILE`.
-    InstallNameTool(ForeignMacho),
+    #[command(after_long_help = "\
+The options are those of install_name_tool; `tfpatch install-name-tool` without arguments lists them. A link to tfpatch \
+with the name install_name_tool takes them too. Signatures stay valid, and a file without room for longer names is not \
+changed. No backup is kept, unless TFPATCH_STORE names a directory for it.")]
+    InstallNameTool(Foreign),
     /// Create a directory in which `patchelf` and `install_name_tool` are tfpatch, and print the command that adds it to PATH.
     Shims(Shims),
     /// Print a shell completion script.
@@ -460,24 +467,9 @@ pub struct Explain {
     pub simulation: Simulation,
 }
 
-/// `tfpatch patchelf`
+/// `tfpatch patchelf` and `tfpatch install-name-tool`
 #[derive(Debug, Args)]
-#[command(after_long_help = "\
-The options and the output are those of patchelf 0.19; `tfpatch patchelf` without arguments lists them. A link to tfpatch \
-with the name patchelf takes them too. No backup is kept, unless TFPATCH_STORE names a directory for it.")]
 pub struct Foreign {
-    /// Options and files.
-    #[arg(value_name = "OPTION|FILE", trailing_var_arg = true, allow_hyphen_values = true)]
-    pub words: Vec<OsString>,
-}
-
-/// `tfpatch install-name-tool`
-#[derive(Debug, Args)]
-#[command(after_long_help = "\
-The options are those of install_name_tool; `tfpatch install-name-tool` without arguments lists them. A link to tfpatch \
-with the name install_name_tool takes them too. Signatures stay valid, and a file without room for longer names is not \
-changed. No backup is kept, unless TFPATCH_STORE names a directory for it.")]
-pub struct ForeignMacho {
     /// Options and files.
     #[arg(value_name = "OPTION|FILE", trailing_var_arg = true, allow_hyphen_values = true)]
     pub words: Vec<OsString>,

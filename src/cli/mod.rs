@@ -37,18 +37,24 @@ use crate::operation;
 use crate::report::markdown::Fenced;
 use crate::report::words::Words;
 use clap::{CommandFactory as _, FromArgMatches as _};
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::process::ExitCode;
+
+/// Runs the command line of another program, after the name that it was called by.
+type Main = fn(&OsStr, &[OsString]) -> ExitCode;
+
+/// The programs whose command lines tfpatch takes, with the commands that stand for them.
+const OTHERS: &[(&str, &str, Main)] = &[
+    ("patchelf", "patchelf", patchelf::main),
+    ("install_name_tool", "install-name-tool", install_name_tool::main),
+];
 
 /// Parses the arguments of this process, runs a command, and reports the result.
 #[must_use]
 pub fn main() -> ExitCode {
-    if let Some((called, words)) = settings::words_of_another("patchelf", "patchelf") {
-        return patchelf::main(&called, &words);
-    }
-    let found = settings::words_of_another("install_name_tool", "install-name-tool");
-    if let Some((called, words)) = found {
-        return install_name_tool::main(&called, &words);
+    if let Some((main, called, words)) = settings::other_program(OTHERS) {
+        return main(&called, &words);
     }
     // Only help and errors need the texts of all commands, so most runs do not build them.
     let parsed = parsed().or_else(|_| {

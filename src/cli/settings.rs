@@ -16,7 +16,7 @@ use std::ffi::{OsStr, OsString, c_int};
 use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -245,17 +245,19 @@ pub fn is_patchelf_verbose() -> bool {
     std::env::var_os("PATCHELF_DEBUG").is_some()
 }
 
-/// The other program that tfpatch is called as, with the remaining arguments: by its own name, or by its first
-/// argument, which is `command`.
+/// The other program that tfpatch is called as, with the remaining arguments: by its own name, which is the first of
+/// each row, or by its first argument, which is the second.
 #[must_use]
-pub fn words_of_another(program: &str, command: &str) -> Option<(OsString, Vec<OsString>)> {
+pub fn other_program<T: Copy>(others: &[(&str, &str, T)]) -> Option<(T, OsString, Vec<OsString>)> {
     let mut words = std::env::args_os();
     let own = words.next()?;
-    if PathBuf::from(&own).file_name() == Some(OsStr::new(program)) {
-        return Some((own, words.collect()));
+    let name = Path::new(&own).file_name().unwrap_or_default();
+    if let Some((.., other)) = others.iter().find(|(program, ..)| name == *program) {
+        return Some((*other, own, words.collect()));
     }
-    let first = words.next().filter(|first| first == command)?;
-    Some((first, words.collect()))
+    let first = words.next()?;
+    let (.., other) = others.iter().find(|(_, command, _)| first == *command)?;
+    Some((*other, first, words.collect()))
 }
 
 /// The user's own settings for tracing the loader.

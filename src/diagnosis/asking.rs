@@ -299,10 +299,10 @@ impl<'a> Asking<'a> {
     /// of a distribution of Python code. In a tree from which nothing is imported, each object counts.
     pub(super) fn is_judged(&self, missing: &Missing) -> bool {
         let is_module = missing.root_role == Role::ExtensionModule;
-        if is_module && self.is_of_another_python(missing) {
-            return false;
-        }
-        is_module && !is_for_a_display(&missing.asking) && !self.is_for_more(missing)
+        is_module
+            && !is_for_a_display(&missing.asking)
+            && !self.is_of_another_python(missing)
+            && !self.is_for_more(missing)
             || missing.interpreter.is_some()
             || missing.is_named
             || !self.world.is_imported()

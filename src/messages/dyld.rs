@@ -66,14 +66,10 @@ impl Open {
             return self.is_unfinished();
         }
         let label = LABELS.iter().find_map(|label| memmem::find(line, label));
-        let found = behind(&self.text, b"Did find:").is_some();
         if let Some(part) = label.and_then(|at| line.get(at..)) {
             self.text.push(b'\n');
             self.append(part.trim_ascii_end());
-        } else if trimmed.starts_with(b"in ")
-            || found && line.starts_with(b"\t")
-            || self.lists(line)
-        {
+        } else if trimmed.starts_with(b"in ") || self.lists(line) {
             self.text.push(b'\n');
             self.append(trimmed);
         } else if self.breaks_off() {
@@ -101,12 +97,11 @@ impl Open {
 
     /// A line of `Did find:`, which may be indented with spaces in a log.
     fn lists(&self, line: &[u8]) -> bool {
+        let text = line.trim_ascii_start();
+        let is_indented = text.len() < line.len();
+        let is_place = text.starts_with(b"/") || memmem::find(text, b": mach-o").is_some();
         behind(&self.text, b"Did find:").is_some()
-            && line.first().is_some_and(u8::is_ascii_whitespace)
-            && (line.trim_ascii_start().starts_with(b"/")
-                || memmem::find(line, b": mach-o").is_some())
-            || behind(&self.text, b"Did find:").is_some()
-                && line.trim_ascii_start().starts_with(b"...")
+            && (line.starts_with(b"\t") || is_indented && is_place || text.starts_with(b"..."))
     }
 
     /// Are there labels that are still missing?

@@ -19,6 +19,13 @@ pub enum Found {
     Absent,
 }
 
+/// Is a directory a package with code of its own, and not one that the import system makes up (PEP 420)?
+#[must_use]
+pub fn is_regular_package(vfs: &dyn Vfs, directory: &Path) -> bool {
+    let mut beginnings = ["__init__.py", "__init__.pyc"].iter();
+    beginnings.any(|name| vfs.metadata(&directory.join(name)).is_ok())
+}
+
 /// Looks for a module, such as `tensorflow.python`, in the directories that an environment imports
 /// from.
 #[must_use]

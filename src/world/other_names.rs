@@ -4,6 +4,7 @@
 use super::World;
 use super::inventory::{Object, Role};
 use crate::python::environment::Environment;
+use crate::python::modules::is_regular_package;
 use crate::vfs::Vfs;
 use std::path::Path;
 
@@ -29,11 +30,7 @@ impl World {
         all.any(|directory| {
             let Ok(inside) = module.strip_prefix(directory) else { return false };
             let packages = inside.ancestors().skip(1).filter(|it| !it.as_os_str().is_empty());
-            packages.map(|package| directory.join(package)).all(|package| {
-                ["__init__.py", "__init__.pyc"]
-                    .iter()
-                    .any(|init| vfs.metadata(&package.join(init)).is_ok())
-            })
+            packages.map(|package| directory.join(package)).all(|it| is_regular_package(vfs, &it))
         })
     }
 }

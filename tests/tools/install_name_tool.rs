@@ -21,6 +21,14 @@ fn both(dir: &Path, bytes: &[u8], options: &[&str]) -> [Output; 2] {
     })
 }
 
+/// A directory with a fixture as `x`, and its bytes.
+fn placed(name: &str) -> (tempfile::TempDir, Vec<u8>) {
+    let dir = tempfile::tempdir().unwrap();
+    let bytes = std::fs::read(built().join(name)).unwrap();
+    std::fs::write(dir.path().join("x"), &bytes).unwrap();
+    (dir, bytes)
+}
+
 /// The search paths and names of a file with their versions, as LLVM prints them. Paths are together here, and at
 /// the end there.
 fn commands(file: &Path) -> (Vec<String>, Vec<String>) {
@@ -199,9 +207,7 @@ fn by_its_name_and_with_a_store() {
 
 #[test]
 fn names_are_edited_by_our_own_commands_too() {
-    let dir = tempfile::tempdir().unwrap();
-    let bytes = std::fs::read(built().join("universal")).unwrap();
-    std::fs::write(dir.path().join("x"), &bytes).unwrap();
+    let (dir, bytes) = placed("universal");
     let before = snapshot(dir.path());
     run(dir.path(), &["soname", "set", "/new/libi.dylib", "x"]).text(0);
     run(dir.path(), &["needed", "replace", "@rpath/libb.dylib", "@rpath/libc.dylib", "x"]).text(0);
@@ -218,9 +224,7 @@ fn names_are_edited_by_our_own_commands_too() {
 
 #[test]
 fn an_option_of_tfpatch_before_the_name_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let bytes = std::fs::read(built().join("x86_64/chained")).unwrap();
-    std::fs::write(dir.path().join("x"), &bytes).unwrap();
+    let (dir, bytes) = placed("x86_64/chained");
     for words in [
         ["-q", "install-name-tool", "-id", "/i.dylib", "x"],
         ["--json", "patchelf", "--set-rpath", "/i", "x"],
@@ -254,9 +258,7 @@ fn what_has_no_name_or_no_end_is_refused() {
 #[test]
 fn names_of_any_bytes_are_told_apart() {
     use std::os::unix::ffi::OsStrExt as _;
-    let dir = tempfile::tempdir().unwrap();
-    let bytes = std::fs::read(built().join("x86_64/chained")).unwrap();
-    std::fs::write(dir.path().join("x"), &bytes).unwrap();
+    let (dir, _) = placed("x86_64/chained");
     let before = snapshot(dir.path());
     for name in [&b"/x\xff"[..], b"/x\xfe"] {
         let name = std::ffi::OsStr::from_bytes(name);

@@ -68,12 +68,12 @@ fn between(before: &Summary, after: &Summary) -> Vec<FieldChange> {
 
 /// What a field holds.
 fn values(field: Field, summary: &Summary) -> Vec<String> {
-    let text = |bytes: &Vec<u8>| text(bytes);
+    let texts = |names: &[Vec<u8>]| names.iter().map(|name| text(name)).collect();
     let yes_or_no = |holds: bool| vec![if holds { "yes" } else { "no" }.to_owned()];
     match field {
-        Field::Soname => summary.soname.iter().map(text).collect(),
-        Field::Needed => summary.needed.iter().map(text).collect(),
-        Field::Interpreter => summary.interpreter.iter().map(text).collect(),
+        Field::Soname => texts(summary.soname.as_slice()),
+        Field::Needed => texts(&summary.needed),
+        Field::Interpreter => texts(summary.interpreter.as_slice()),
         Field::ExecutableStack => yes_or_no(summary.wants_executable_stack()),
         Field::NoDefaultLibraries => yes_or_no(summary.has_nodeflib()),
         Field::Other => Vec::new(),

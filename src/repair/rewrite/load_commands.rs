@@ -1,5 +1,6 @@
 //! Changes of the search path and the names of a Mach-O slice, as `install_name_tool` makes them.
 
+use crate::bytes::printable;
 use crate::elf;
 use crate::macho::edit::{Refusal, SliceRequest};
 use crate::macho::{Image, Names};
@@ -78,8 +79,8 @@ pub(super) fn request(
 
 fn search_path(image: &Image<'_>, changes: &[LoadCommand]) -> Result<Vec<Vec<u8>>, Failure> {
     let arch = image.slice().arch().name();
-    let absent = |path: &[u8]| Refusal::NoSuchRpath { arch, path: text(path) };
-    let twice = |path: &[u8]| Refusal::DuplicateRpath { arch, path: text(path) };
+    let absent = |path: &[u8]| Refusal::NoSuchRpath { arch, path: printable(path) };
+    let twice = |path: &[u8]| Refusal::DuplicateRpath { arch, path: printable(path) };
     let mut entries = image.rpaths()?;
     if changes.contains(&LoadCommand::DeleteAllRpaths) {
         entries.clear();
@@ -111,8 +112,4 @@ fn search_path(image: &Image<'_>, changes: &[LoadCommand]) -> Result<Vec<Vec<u8>
         entries.insert(at, path.clone());
     }
     Ok(entries)
-}
-
-fn text(path: &[u8]) -> String {
-    String::from_utf8_lossy(path).into_owned()
 }

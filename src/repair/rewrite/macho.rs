@@ -67,7 +67,8 @@ pub(super) fn rewrite(
         file_name: view.object.file_name().map_or(b"", OsStr::as_bytes),
     };
     let patch = edit::edit(&file, &request)?;
-    Ok(macho_rewrite(view, &images, before, after, patch))
+    let has_names = have_names(&request.slices);
+    Ok(macho_rewrite(view, &images, before, after, patch, has_names))
 }
 
 pub(super) fn towards(
@@ -102,7 +103,11 @@ pub(super) fn towards(
         }
     }
     let patch = patch.unwrap_or(Err(Refusal::Inconsistent { what: "it has a name" }.into()))?;
-    Ok(macho_rewrite(view, &images, before, after, patch))
+    Ok(macho_rewrite(view, &images, before, after, patch, have_names(&slices)))
+}
+
+fn have_names(slices: &[SliceRequest]) -> bool {
+    slices.iter().any(|request| request.names.is_some())
 }
 
 fn macho_rewrite(
@@ -111,6 +116,7 @@ fn macho_rewrite(
     mut before: Vec<Vec<Vec<u8>>>,
     mut after: Vec<Vec<Vec<u8>>>,
     patch: edit::Patch,
+    has_names: bool,
 ) -> Rewrite {
     // Slices are usually the same, and then one list describes all of them.
     let is_alike = |lists: &[Vec<Vec<u8>>]| lists.iter().all(|list| Some(list) == lists.first());
@@ -118,13 +124,18 @@ fn macho_rewrite(
         before.truncate(1);
         after.truncate(1);
     }
+    // A search path alone, which most edits are of, changes no field.
+    let fields = match has_names {
+        true => fields::of_slices(images, &patch.edits),
+        false => Vec::new(),
+    };
     Rewrite {
         object: view.object.to_owned(),
         format: Format::Macho,
         had_path: before.iter().any(|entries| !entries.is_empty()),
         before: before.concat(),
         after: after.concat(),
-        fields: fields::of_slices(images, &patch.edits),
+        fields,
         patch: patch.into(),
         identity: Identity::of_macho(images),
     }

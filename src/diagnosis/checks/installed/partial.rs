@@ -11,6 +11,7 @@ use crate::findings::evidence::{Evidence, Release};
 use crate::findings::finding::{Cause, Finding, fault};
 use crate::python::distribution::Distribution;
 use crate::python::environment::Environment;
+use crate::python::modules::is_regular_package;
 use crate::python::record;
 use crate::vfs::{FileKind, Metadata, Vfs};
 use crate::world::inventory::{Object, Role};
@@ -116,16 +117,9 @@ impl Moved<'_> {
     /// Is what is left of the package of a file not imported, because another directory has the package itself?
     /// One without an `__init__.py` comes after all others, wherever it is (PEP 420).
     fn is_a_remainder(&self, site: &Path, inside: &Path) -> bool {
-        let Some(top) = inside.components().next().filter(|_| inside.components().count() > 1)
-        else {
-            return false;
-        };
-        let is_package = |site: &Path| {
-            let package = site.join(top);
-            ["__init__.py", "__init__.pyc"]
-                .iter()
-                .any(|name| self.vfs.metadata(&package.join(name)).is_ok())
-        };
+        let mut parts = inside.components();
+        let (Some(top), Some(_)) = (parts.next(), parts.next()) else { return false };
+        let is_package = |site: &Path| is_regular_package(self.vfs, &site.join(top));
         let mut others = self.world.environment.iter().flat_map(Environment::import_path);
         !is_package(site) && others.any(|other| other != site && is_package(other))
     }
